@@ -1,0 +1,153 @@
+//! What fronts watch: the latest truth about everything one user may see.
+
+use super::{Core, Ctx, Result};
+use crate::hypervisor::{AddressSource, DomainState, Host};
+use crate::model::{Operation, Vm, VmStatus};
+use crate::store::KeeperKind;
+use jiff::Timestamp;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Whether the hypervisor answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Not asked yet.
+    Connecting,
+    /// It answers.
+    Up,
+    /// It has not answered since.
+    Silent {
+        /// Last answer.
+        since: Timestamp,
+    },
+    /// It refuses or is gone.
+    Down {
+        /// Since when.
+        since: Timestamp,
+        /// libvirt's words, sanitized.
+        reason: String,
+    },
+}
+
+/// The keeper as this process sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// Nobody: background work stands still (seconds at most, while one takes over).
+    Nobody,
+    /// This process.
+    Here {
+        /// As what.
+        kind: KeeperKind,
+    },
+    /// Another process.
+    Elsewhere {
+        /// Which.
+        pid: u32,
+        /// As what.
+        kind: KeeperKind,
+        /// It holds the lock but shows no life (stopped?) since then.
+        silent_since: Option<Timestamp>,
+    },
+}
+
+/// Load of a running machine over the last interval; what is not known is `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Load {
+    /// Processor use, % of all its vCPUs.
+    pub cpu_percent: Option<f32>,
+    /// Processor use of the last 60 intervals, oldest first.
+    pub cpu_history: Arc<[f32]>,
+    /// Memory use inside the guest, %.
+    pub memory_percent: Option<f32>,
+    /// Bytes per second read from disk.
+    pub disk_read: Option<f64>,
+    /// Bytes per second written to disk.
+    pub disk_written: Option<f64>,
+    /// Bytes that its disk takes on the host.
+    pub disk_allocated: Option<u64>,
+    /// Bytes per second received.
+    pub net_received: Option<f64>,
+    /// Bytes per second sent.
+    pub net_sent: Option<f64>,
+}
+
+/// A machine: its row, what libvirt says of it now, and what is being done to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Machine {
+    /// The row.
+    pub vm: Vm,
+    /// Owner's name.
+    pub owner: String,
+    /// Status now (libvirt's truth over the row's).
+    pub status: VmStatus,
+    /// Why, for `error`, or another remark such as "paused: the disk is full".
+    pub reason: Option<String>,
+    /// Load, while running.
+    pub load: Load,
+    /// Best address and how it was learnt.
+    pub address: Option<(IpAddr, AddressSource)>,
+    /// The operation that is not final, if any.
+    pub operation: Option<Operation>,
+}
+
+/// A domain that twarga did not make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// Name, sanitized.
+    pub name: String,
+    /// UUID.
+    pub uuid: uuid::Uuid,
+    /// State.
+    pub state: DomainState,
+    /// Virtual processors.
+    pub vcpus: u32,
+    /// Memory, MiB.
+    pub memory_mib: u64,
+}
+
+/// Everything one user may see, at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    /// Whether the hypervisor answers.
+    pub health: Health,
+    /// The host, once connected.
+    pub host: Option<Arc<Host>>,
+    /// When machines were last seen; their age is what fronts show when health is bad.
+    pub as_of: Option<Timestamp>,
+    /// Who keeps.
+    pub keeping: Keeping,
+    /// Machines, by owner and name.
+    pub machines: Vec<Machine>,
+    /// Foreign domains, for those who may see them.
+    pub foreign: Vec<Foreign>,
+    /// Operations that are not final on machines the user may see, oldest first.
+    pub operations: Vec<Operation>,
+    /// Highest event id the user's log may contain: changes when there is something to read.
+    pub last_event: i64,
+    /// What background work reports as wrong, in words (database full, pool missing …).
+    pub problems: Vec<String>,
+}
+
+/// Follows the latest [`View`] of one user.
+pub struct Watch {
+    _private: (),
+}
+
+impl Watch {
+    /// The view now.
+    pub fn view(&mut self) -> Arc<View> {
+        todo!()
+    }
+    /// Waits for the view to change. Ends with an error when the session did (the row decides).
+    pub async fn changed(&mut self) -> Result<Arc<View>> {
+        todo!()
+    }
+}
+
+impl Core {
+    /// Follows what the user may see.
+    pub async fn watch(&self, ctx: &Ctx) -> Result<Watch> {
+        let _ = ctx;
+        todo!()
+    }
+}

@@ -1,0 +1,1 @@
+//! The real hypervisor: libvirt over its own library. Only this folder names `virt`.

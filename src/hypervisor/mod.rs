@@ -1,0 +1,403 @@
+//! Machines as the hypervisor knows them: one small trait, two implementations.
+//!
+//! [`libvirt`] talks to a real libvirt; [`sim`] invents one for demonstrations and tests. The
+//! trait is blocking, because libvirt's calls are: [`Caller`] runs them on threads of its own
+//! with deadlines, so that a hung libvirtd costs an error and not the screen.
+//!
+//! Nothing here knows users, credits or SQLite. A machine is named by its domain's UUID, a
+//! volume by its name in twarga's pool.
+
+pub mod caller;
+pub mod libvirt;
+pub mod sim;
+
+pub use caller::Caller;
+
+use jiff::Timestamp;
+use std::io::Read;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// What can go wrong between twarga and the hypervisor.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The hypervisor cannot be reached.
+    #[error("libvirt at {uri} cannot be reached: {reason}")]
+    Unavailable {
+        /// Where it was looked for.
+        uri: String,
+        /// libvirt's words, sanitized.
+        reason: String,
+    },
+    /// A call did not return within its deadline; it may still take effect.
+    #[error("libvirt has not answered `{call}` for {seconds} s")]
+    Unresponsive {
+        /// Which call.
+        call: &'static str,
+        /// Its deadline.
+        seconds: u64,
+    },
+    /// The domain, volume, pool or network does not exist.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// It exists already, or its state does not allow the call.
+    #[error("{0}")]
+    Conflict(String),
+    /// The hypervisor refused or failed.
+    #[error("{call}: {reason}")]
+    Failed {
+        /// Which call, with its object.
+        call: String,
+        /// libvirt's words, sanitized.
+        reason: String,
+    },
+    /// This hypervisor or mode cannot do that.
+    #[error("{0}")]
+    Unsupported(String),
+}
+
+/// What the hypervisor's calls return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Where machines run: decides networking and who may see the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// `qemu:///system`: NAT network, taps, leases.
+    System,
+    /// `qemu:///session`: user-mode network, forwarded ports.
+    Session,
+    /// The simulator.
+    Simulated,
+}
+
+/// How guests' processors run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acceleration {
+    /// Hardware virtualization.
+    Kvm,
+    /// QEMU's emulation (TCG): works everywhere, slowly.
+    Emulation,
+}
+
+/// The host, as found when the connection was opened. Never asked for while refreshing:
+/// capabilities can take a minute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// The connection's URI.
+    pub uri: String,
+    /// Which mode it is.
+    pub mode: Mode,
+    /// The host's UUID as libvirt gives it; a state directory is bound to it.
+    pub uuid: Uuid,
+    /// The host's name.
+    pub hostname: String,
+    /// `libvirt 9.0.0, QEMU 7.2.22`.
+    pub version: String,
+    /// How guests will run.
+    pub acceleration: Acceleration,
+    /// Logical processors.
+    pub cpus: u32,
+    /// Memory, MiB.
+    pub memory_mib: u64,
+}
+
+/// A domain's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DomainState {
+    /// Its processors run.
+    Running,
+    /// Halted by a user.
+    Paused,
+    /// Halted by QEMU because a disk is full or failed.
+    PausedOnError,
+    /// The guest is powering off.
+    ShuttingDown,
+    /// Powered off.
+    Off,
+    /// The guest crashed.
+    Crashed,
+}
+
+/// Counters of a domain since its start. What the mode or the guest does not tell is `None`,
+/// never zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Processor time, ns.
+    pub cpu_time_ns: Option<u64>,
+    /// Memory the guest has, KiB (balloon).
+    pub memory_kib: Option<u64>,
+    /// Memory the guest can still use without swapping, KiB (its driver's figure).
+    pub usable_kib: Option<u64>,
+    /// Memory the guest sees, KiB (its driver's figure).
+    pub available_kib: Option<u64>,
+    /// Memory of the QEMU process, KiB.
+    pub rss_kib: Option<u64>,
+    /// Bytes read from all disks.
+    pub disk_read: Option<u64>,
+    /// Bytes written to all disks.
+    pub disk_written: Option<u64>,
+    /// Bytes its disks take on the host.
+    pub disk_allocated: Option<u64>,
+    /// Virtual size of its disks, bytes.
+    pub disk_capacity: Option<u64>,
+    /// Bytes received by the guest.
+    pub net_received: Option<u64>,
+    /// Bytes sent by the guest.
+    pub net_sent: Option<u64>,
+}
+
+/// A domain in a [`Snapshot`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain {
+    /// UUID.
+    pub uuid: Uuid,
+    /// Name, sanitized.
+    pub name: String,
+    /// State.
+    pub state: DomainState,
+    /// libvirt's number of the present run: another number means another run.
+    pub run: Option<u32>,
+    /// Virtual processors.
+    pub vcpus: u32,
+    /// Memory configured, MiB.
+    pub memory_mib: u64,
+    /// Counters.
+    pub counters: Counters,
+}
+
+/// All domains at one moment, twarga's and foreign ones, from one bulk call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Domains, in no order.
+    pub domains: Vec<Domain>,
+}
+
+/// Whose a domain is, from its metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ownership {
+    /// The state directory's UUID.
+    pub instance: Uuid,
+    /// The machine's UUID: equals the domain's.
+    pub machine: Uuid,
+    /// The owner's row.
+    pub owner: i64,
+}
+
+/// How a guest boots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Boot {
+    /// From its first disk, with the BIOS.
+    Disk,
+    /// Kernel and initramfs, both volumes of the pool.
+    Kernel {
+        /// Kernel volume.
+        kernel: String,
+        /// Initramfs volume.
+        initramfs: String,
+        /// Kernel command line.
+        command_line: String,
+    },
+}
+
+/// How a guest reaches the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// A libvirt network, by name.
+    Libvirt(String),
+    /// QEMU's user-mode network (session mode).
+    User,
+}
+
+/// Everything a domain is made of. Volumes are in twarga's pool and exist already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainSpec {
+    /// UUID.
+    pub uuid: Uuid,
+    /// Name.
+    pub name: String,
+    /// Metadata.
+    pub ownership: Ownership,
+    /// Memory, MiB.
+    pub memory_mib: u64,
+    /// Virtual processors.
+    pub vcpus: u32,
+    /// How it boots.
+    pub boot: Boot,
+    /// Its disk: a qcow2 volume, writable, virtio, discard passed through.
+    pub disk: String,
+    /// Its seed: a raw volume, read-only, virtio.
+    pub seed: String,
+    /// Its console log: a file of the pool that libvirt appends to.
+    pub log: String,
+    /// Its network card.
+    pub network: Network,
+}
+
+/// A volume to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeSpec {
+    /// Name in the pool.
+    pub name: String,
+    /// Format.
+    pub format: VolumeFormat,
+    /// Virtual size, bytes.
+    pub capacity: u64,
+    /// Volume it is an overlay on, with that one's format.
+    pub backing: Option<(String, VolumeFormat)>,
+}
+
+/// Format of a volume, always explicit: never probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VolumeFormat {
+    /// qcow2.
+    Qcow2,
+    /// Raw bytes.
+    Raw,
+}
+
+/// A volume of the pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// Name.
+    pub name: String,
+    /// Virtual size, bytes.
+    pub capacity: u64,
+    /// Bytes on the host.
+    pub allocation: u64,
+}
+
+/// Room in the pool, bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolSpace {
+    /// Of its file system.
+    pub capacity: u64,
+    /// Free.
+    pub available: u64,
+}
+
+/// How an address was learnt, most trusted first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AddressSource {
+    /// The network's DHCP lease.
+    Lease,
+    /// The guest agent.
+    Agent,
+    /// The host's ARP table.
+    Arp,
+}
+
+/// An address of a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The address; never loopback or link-local.
+    pub ip: IpAddr,
+    /// How it was learnt.
+    pub source: AddressSource,
+}
+
+/// A change told by the hypervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A domain was defined, undefined, started, stopped, paused, resumed or crashed.
+    Domain(Uuid),
+    /// The connection broke; what follows comes from a new one.
+    Disconnected,
+    /// A new connection stands.
+    Connected,
+}
+
+/// Receives [`Change`]s, on a thread of the hypervisor's: must not block.
+pub type Listener = Arc<dyn Fn(Change) + Send + Sync>;
+
+/// Told how many bytes of an upload are done.
+pub type OnBytes<'a> = &'a mut dyn FnMut(u64);
+
+/// The hypervisor. Calls block; see [`Caller`].
+///
+/// Calls that make something succeed when it is already there in the same shape, and calls that
+/// remove something succeed when it is gone: an operation that died between act and record does
+/// its step again. `start`, `pause` … succeed when the domain is already in that state.
+pub trait Hypervisor: Send + Sync + 'static {
+    /// The host; connects if no connection stands.
+    fn host(&self) -> Result<Host>;
+
+    /// All domains with their counters: one bulk call, whatever their number.
+    fn snapshot(&self) -> Result<Snapshot>;
+
+    /// When the present run of a domain began, if that can be told.
+    fn started_at(&self, domain: Uuid) -> Result<Option<Timestamp>>;
+
+    /// Ownership from the domain's metadata; `None` for a domain that twarga did not make.
+    fn ownership(&self, domain: Uuid) -> Result<Option<Ownership>>;
+
+    /// Makes pool and network ready (defines, starts and marks them autostart where needed).
+    /// Says in words what it changed.
+    fn prepare(&self) -> Result<Vec<String>>;
+
+    /// Defines a domain.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if its name belongs to a domain with another UUID.
+    fn define(&self, spec: &DomainSpec) -> Result<()>;
+
+    /// Removes a domain's definition with its NVRAM, managed save and snapshot metadata.
+    fn undefine(&self, domain: Uuid) -> Result<()>;
+
+    /// Powers a domain on.
+    fn start(&self, domain: Uuid) -> Result<()>;
+
+    /// Asks the guest to power off (ACPI, agent); returns at once.
+    fn shut_down(&self, domain: Uuid) -> Result<()>;
+
+    /// Asks the guest to reboot; returns at once.
+    fn reboot(&self, domain: Uuid) -> Result<()>;
+
+    /// Cuts the power.
+    fn force_off(&self, domain: Uuid) -> Result<()>;
+
+    /// Halts the processors.
+    fn pause(&self, domain: Uuid) -> Result<()>;
+
+    /// Lets them go on.
+    fn resume(&self, domain: Uuid) -> Result<()>;
+
+    /// One domain's state; `None` if there is no such domain.
+    fn state(&self, domain: Uuid) -> Result<Option<DomainState>>;
+
+    /// A guest's addresses, best first; empty while there are none.
+    fn addresses(&self, domain: Uuid) -> Result<Vec<Address>>;
+
+    /// Session mode: makes 127.0.0.1:`port` of the host lead to port 22 of a running guest.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if the port is taken, [`Error::Unsupported`] in other modes.
+    fn forward_ssh(&self, domain: Uuid, port: u16) -> Result<()>;
+
+    /// Volumes of twarga's pool (refreshes the pool: finds logs).
+    fn volumes(&self) -> Result<Vec<Volume>>;
+
+    /// Room in the pool.
+    fn pool_space(&self) -> Result<PoolSpace>;
+
+    /// Makes a volume.
+    fn create_volume(&self, spec: &VolumeSpec) -> Result<()>;
+
+    /// Makes a raw volume of `size` bytes with the content of `source`, replacing one of that
+    /// name. Tells `progress` the bytes done.
+    fn upload(&self, name: &str, size: u64, source: &mut dyn Read, progress: OnBytes<'_>) -> Result<()>;
+
+    /// Removes a volume.
+    fn delete_volume(&self, name: &str) -> Result<()>;
+
+    /// The last `limit` bytes of a volume: of a console log.
+    fn tail(&self, name: &str, limit: u64) -> Result<Vec<u8>>;
+
+    /// Where a pool's volumes are on the host, for `doctor` and messages.
+    fn pool_path(&self) -> Result<PathBuf>;
+
+    /// Tells `listener` of changes from now on, over reconnections too, until the hypervisor is
+    /// dropped. May be a no-op where the driver has no events: callers poll as well.
+    fn listen(&self, listener: Listener) -> Result<()>;
+}

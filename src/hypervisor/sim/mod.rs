@@ -1,0 +1,1 @@
+//! A hypervisor that exists only in memory: scriptable statistics, consoles and faults.

@@ -1,0 +1,3 @@
+//! Arguments, configuration, assembly, front; nothing else.
+
+fn main() {}

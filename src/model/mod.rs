@@ -1,0 +1,22 @@
+//! Plain data and pure rules: what a user, a machine, an operation and an event are, and what
+//! makes one valid. Nothing here reads a clock, a file or a socket.
+
+pub mod event;
+pub mod field;
+pub mod ids;
+pub mod image;
+pub mod limits;
+pub mod operation;
+pub mod ssh_key;
+pub mod text;
+pub mod user;
+pub mod vm;
+
+pub use event::{Event, EventType, NewEvent, Severity};
+pub use field::{Field, FieldError};
+pub use ids::{EventId, OperationId, UserId, VmId};
+pub use image::{Image, ImageKind, Readiness};
+pub use limits::Limits;
+pub use operation::{Operation, OperationKind, OperationState, Progress, Step, StepState};
+pub use user::{Email, Preferences, Role, Theme, User, Username};
+pub use vm::{Vm, VmName, VmRequest, VmStatus};
