@@ -1,11 +1,10 @@
 //! What fronts watch: the latest truth about everything one user may see.
 
 use super::{Core, Ctx, Result};
-use crate::hypervisor::{AddressSource, DomainState, Host};
+use crate::hypervisor::{DomainState, Host};
 use crate::model::{Operation, Vm, VmStatus};
 use crate::store::KeeperKind;
 use jiff::Timestamp;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Whether the hypervisor answers.
@@ -84,8 +83,6 @@ pub struct Machine {
     pub reason: Option<String>,
     /// Load, while running.
     pub load: Load,
-    /// Best address and how it was learnt.
-    pub address: Option<(IpAddr, AddressSource)>,
     /// The operation that is not final, if any.
     pub operation: Option<Operation>,
 }

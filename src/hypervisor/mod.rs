@@ -11,11 +11,11 @@ pub mod caller;
 pub mod libvirt;
 pub mod sim;
 
+pub use crate::model::vm::{Address, AddressSource};
 pub use caller::Caller;
 
 use jiff::Timestamp;
 use std::io::Read;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -277,26 +277,6 @@ pub struct PoolSpace {
     pub available: u64,
 }
 
-/// How an address was learnt, most trusted first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum AddressSource {
-    /// The network's DHCP lease.
-    Lease,
-    /// The guest agent.
-    Agent,
-    /// The host's ARP table.
-    Arp,
-}
-
-/// An address of a guest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Address {
-    /// The address; never loopback or link-local.
-    pub ip: IpAddr,
-    /// How it was learnt.
-    pub source: AddressSource,
-}
-
 /// A change told by the hypervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -350,9 +330,6 @@ pub trait Hypervisor: Send + Sync + 'static {
 
     /// Asks the guest to power off (ACPI, agent); returns at once.
     fn shut_down(&self, domain: Uuid) -> Result<()>;
-
-    /// Asks the guest to reboot; returns at once.
-    fn reboot(&self, domain: Uuid) -> Result<()>;
 
     /// Cuts the power.
     fn force_off(&self, domain: Uuid) -> Result<()>;

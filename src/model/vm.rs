@@ -5,6 +5,7 @@ use super::ids::{UserId, VmId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::net::IpAddr;
 use uuid::Uuid;
 
 /// A machine's name: 3–63 characters of `a-z0-9-`, starting with a letter, not ending in `-`
@@ -119,6 +120,44 @@ impl fmt::Display for VmStatus {
     }
 }
 
+/// How an address was learnt, most trusted first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AddressSource {
+    /// The network's DHCP lease.
+    Lease,
+    /// The guest agent.
+    Agent,
+    /// The host's ARP table.
+    Arp,
+}
+
+impl AddressSource {
+    /// The word the database and scripts use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lease => "lease",
+            Self::Agent => "agent",
+            Self::Arp => "arp",
+        }
+    }
+
+    /// The source a word of the database stands for.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Lease, Self::Agent, Self::Arp]
+            .into_iter()
+            .find(|it| it.as_str() == word)
+    }
+}
+
+/// An address of a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The address; never loopback or link-local.
+    pub ip: IpAddr,
+    /// How it was learnt.
+    pub source: AddressSource,
+}
+
 /// A machine as asked for, every field already checked against [`super::Limits`] by the core.
 /// Durable as the input of a create operation, so it holds a password's hash, never a password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,7 +206,7 @@ pub struct Vm {
     /// Why, when `status` is [`VmStatus::Error`].
     pub reason: Option<String>,
     /// Last known address of the guest, in session mode `None`.
-    pub ip: Option<std::net::IpAddr>,
+    pub address: Option<Address>,
     /// In session mode: port on 127.0.0.1 that leads to the guest's port 22.
     pub ssh_port: Option<u16>,
     /// When it was asked for.

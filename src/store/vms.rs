@@ -2,9 +2,9 @@
 
 use super::{Reader, Result, Writer};
 use crate::model::limits::Usage;
+use crate::model::vm::Address;
 use crate::model::{UserId, Vm, VmId, VmRequest, VmStatus};
 use jiff::Timestamp;
-use std::net::IpAddr;
 use uuid::Uuid;
 
 /// A machine about to be made, in status `pending`.
@@ -64,8 +64,8 @@ impl Writer<'_> {
         todo!()
     }
     /// Notes the guest's address.
-    pub fn set_vm_ip(&self, id: VmId, ip: Option<IpAddr>) -> Result<()> {
-        let _ = (id, ip);
+    pub fn set_vm_address(&self, id: VmId, address: Option<Address>) -> Result<()> {
+        let _ = (id, address);
         todo!()
     }
     /// Notes another forwarded port (the kept one was taken).
