@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Laying out the tiny guest's root and packing it. Sourced by build.sh.
+# shellcheck disable=SC2154 # here, log and work are set there
 
 # Programs beside busybox, whose own mke2fs knows ext2 only.
 guest_programs=(usr/sbin/dropbear usr/bin/dropbearkey usr/sbin/mke2fs usr/sbin/resize2fs)

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Getting the tiny guest's packages: which ones, downloading, unpacking. Sourced
 # by build.sh.
+# shellcheck disable=SC2154 # here, log and work are set there
 
 # What the guest's programs come from; the libraries follow from these.
 guest_packages=(busybox-static dropbear-bin e2fsprogs)
