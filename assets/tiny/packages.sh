@@ -25,15 +25,18 @@ kernel_packages() {
   return 1
 }
 
-# Everything $@ needs, as real packages that can be downloaded.
+# Everything $@ needs, as real packages that can be downloaded. apt reads all its
+# lists at every call, most of a second, so there are two calls and no loop.
 with_dependencies() {
-  apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts \
-    --no-breaks --no-replaces --no-enhances "$@" 2>>"$log" |
-    grep -E '^[a-z0-9]' | grep -vE ':i386$|^(debconf|cdebconf|dpkg|perl-base)' | sort -u |
-    while read -r package; do
-      [[ -n $(apt-cache policy "$package" 2>>"$log" | awk '$1 == "Candidate:" && $2 != "(none)"') ]] &&
-        printf '%s\n' "$package"
-    done
+  local -a named=()
+  mapfile -t named < <(apt-cache depends --recurse --no-recommends --no-suggests \
+    --no-conflicts --no-breaks --no-replaces --no-enhances "$@" 2>>"$log" |
+    grep -E '^[a-z0-9]' | grep -vE ':i386$|^(debconf|cdebconf|dpkg|perl-base)' | sort -u)
+  ((${#named[@]} > 0)) || return 0
+  # A virtual package has no candidate.
+  LC_ALL=C apt-cache policy "${named[@]}" 2>>"$log" | awk '
+    /^[^ ]/ { name = $1; sub(/:$/, "", name) }
+    $1 == "Candidate:" && $2 != "(none)" { print name }'
 }
 
 # Downloads into $1/archives and unpacks into $1/packages.
