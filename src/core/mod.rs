@@ -7,6 +7,8 @@ pub mod feed;
 pub mod keeper;
 pub mod log;
 pub mod operations;
+pub mod policy;
+mod secrets;
 pub mod time;
 pub mod vms;
 
@@ -20,12 +22,17 @@ pub use operations::OperationQuery;
 pub use time::Clock;
 pub use vms::{Action, Allowance, NewMachine};
 
-use crate::hypervisor::Hypervisor;
+pub use secrets::SshIdentity;
+
+use crate::hypervisor::{Caller, Hypervisor};
 use crate::model::Limits;
-use crate::store::Store;
+use crate::store::{Reader, Store, Writer};
+use auth::Tokens;
+use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// The core's part of the configuration, checked.
 #[derive(Clone, Debug)]
@@ -66,9 +73,20 @@ pub struct Parts {
     pub clock: Clock,
 }
 
-/// The product. Cheap to clone; background observation ends with the last clone.
+/// The product. Cheap to clone; its background observation ends with the last clone.
 #[derive(Clone)]
-pub struct Core {}
+pub struct Core(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    store: Store,
+    hypervisor: Caller,
+    clock: Clock,
+    tokens: Tokens,
+    ssh: SshIdentity,
+    hashing: Semaphore,
+    world: feed::World,
+}
 
 impl Core {
     /// Assembles a core and starts observing. Must be called inside a tokio runtime. A
@@ -77,7 +95,90 @@ impl Core {
     /// # Errors
     /// State files that cannot be made or read.
     pub async fn assemble(parts: Parts) -> Result<Self> {
-        let _ = parts;
-        todo!()
+        let Parts {
+            settings,
+            store,
+            hypervisor,
+            clock,
+        } = parts;
+        let keys = secrets::signing_keys(&settings.state_dir, settings.secret_key.as_deref())?;
+        let tokens = Tokens::new(store.instance(), &keys)
+            .ok_or_else(|| Error::Internal("no key to sign tokens with".to_owned()))?;
+        let ssh = secrets::ssh_identity(&settings.state_dir)?;
+        let core = Self(Arc::new(Inner {
+            world: feed::World::new(),
+            hypervisor: Caller::new(hypervisor),
+            hashing: Semaphore::new(auth::HASHES_AT_ONCE),
+            settings,
+            store,
+            clock,
+            tokens,
+            ssh,
+        }));
+        feed::observe(&core);
+        Ok(core)
     }
+
+    /// twarga's own key pair, which every guest lets in.
+    pub fn ssh_identity(&self) -> &SshIdentity {
+        &self.0.ssh
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
+
+    fn hypervisor(&self) -> &Caller {
+        &self.0.hypervisor
+    }
+
+    fn world(&self) -> &feed::World {
+        &self.0.world
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.0.clock)()
+    }
+
+    /// Reads from the database, off the workers.
+    async fn read<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Reader<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let store = self.0.store.clone();
+        off_worker(move || store.read(job)).await
+    }
+
+    /// Writes to the database, off the workers.
+    async fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Writer<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (store, now) = (self.0.store.clone(), self.now());
+        let done = off_worker(move || store.write(now, job)).await;
+        self.world().store_changed();
+        done
+    }
+
+    /// Hashes off the workers, few at once.
+    async fn crunch<T: Send + 'static>(&self, job: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let turn = tokio::time::timeout(auth::HASH_PATIENCE, self.0.hashing.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(Error::Conflict(
+                "the host is busy checking passwords; try again".to_owned(),
+            ));
+        };
+        off_worker(job).await
+    }
+}
+
+/// Runs what blocks on a thread that may block.
+async fn off_worker<T: Send + 'static>(job: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(job)
+        .await
+        .unwrap_or_else(|error| Err(Error::Internal(format!("a background task failed: {error}"))))
 }

@@ -12,7 +12,7 @@ pub mod libvirt;
 pub mod sim;
 
 pub use crate::model::vm::{Address, AddressSource};
-pub use caller::Caller;
+pub use caller::{Caller, Lane};
 
 use jiff::Timestamp;
 use std::io::Read;

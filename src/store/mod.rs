@@ -125,7 +125,10 @@ impl Store {
     ///
     /// # Errors
     /// What `job` returns.
-    pub fn read<T>(&self, job: impl FnOnce(&Reader<'_>) -> Result<T>) -> Result<T> {
+    pub fn read<T, E: From<Error>>(
+        &self,
+        job: impl FnOnce(&Reader<'_>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
         let _ = job;
         todo!()
     }

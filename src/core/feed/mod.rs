@@ -1,11 +1,24 @@
 //! What fronts watch: the latest truth about everything one user may see.
+//!
+//! Two tasks of every process gather it, one from the hypervisor and one from the database, so
+//! that a hung libvirtd never delays what the database tells. Fronts get snapshots of it, each
+//! cut down to what its user may see.
+
+mod load;
+mod truth;
+mod view;
+
+pub(super) use truth::{World, observe};
+pub(super) use view::status;
 
 use super::{Core, Ctx, Result};
 use crate::hypervisor::{DomainState, Host};
-use crate::model::{Operation, Vm, VmStatus};
+use crate::model::{Operation, Role, Vm, VmStatus};
 use crate::store::KeeperKind;
 use jiff::Timestamp;
 use std::sync::Arc;
+use tokio::sync::watch;
+use truth::Truth;
 
 /// Whether the hypervisor answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,24 +140,59 @@ pub struct View {
 
 /// Follows the latest [`View`] of one user.
 pub struct Watch {
-    _private: (),
+    core: Core,
+    ctx: Ctx,
+    role: Role,
+    truth: watch::Receiver<Arc<Truth>>,
+    shown: Arc<View>,
 }
 
 impl Watch {
     /// The view now.
     pub fn view(&mut self) -> Arc<View> {
-        todo!()
+        let truth = self.truth.borrow_and_update().clone();
+        let view = view::build(&truth, self.ctx.user, self.role);
+        if *self.shown != view {
+            self.shown = Arc::new(view);
+        }
+        self.shown.clone()
     }
-    /// Waits for the view to change. Ends with an error when the session did (the row decides).
+
+    /// Waits for the view to change.
+    ///
+    /// # Errors
+    /// [`super::Error::NotSignedIn`] when the session ended: the watch is over then. An error of
+    /// the database is passed on; the watch can be asked again.
     pub async fn changed(&mut self) -> Result<Arc<View>> {
-        todo!()
+        loop {
+            if self.truth.changed().await.is_err() {
+                return Err(super::Error::Internal("observation has ended".to_owned()));
+            }
+            self.role = self.core.inspect(&self.ctx, |_, actor| Ok(actor.role)).await?;
+            let before = self.shown.clone();
+            let after = self.view();
+            if !Arc::ptr_eq(&before, &after) {
+                return Ok(after);
+            }
+        }
     }
 }
 
 impl Core {
     /// Follows what the user may see.
+    ///
+    /// # Errors
+    /// [`super::Error::NotSignedIn`], the database's.
     pub async fn watch(&self, ctx: &Ctx) -> Result<Watch> {
-        let _ = ctx;
-        todo!()
+        let role = self.inspect(ctx, |_, actor| Ok(actor.role)).await?;
+        let truth = self.world().subscribe();
+        let shown = Arc::new(view::build(&truth.borrow(), ctx.user, role));
+        Ok(Watch {
+            core: self.clone(),
+            ctx: ctx.clone(),
+            role,
+            truth,
+            shown,
+        })
     }
 }

@@ -1,0 +1,550 @@
+//! Accounts and sessions: the only place that makes a [`Ctx`].
+//!
+//! A [`Ctx`] is a claim, not a proof: before every act the session's and the user's row are read
+//! again, so that a sign-out, a deactivation or a new role takes effect at once.
+
+mod password;
+mod throttle;
+mod token;
+
+pub(super) use password::guest_hash;
+pub use password::{Strength, strength};
+pub(super) use token::Tokens;
+
+use super::policy::{self, Permission, Relation};
+use super::{Core, Ctx, Error, Origin, Result, Source};
+use crate::model::{
+    Email, EventType, Field, FieldError, NewEvent, Preferences, Role, Severity, User, UserId, Username,
+};
+use crate::store::{NewUser, Reader, Session, Writer};
+use jiff::Timestamp;
+use password::Verdict;
+use serde_json::json;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// What a person types to register.
+pub struct Registration {
+    /// Sign-in name.
+    pub username: String,
+    /// E-mail address.
+    pub email: String,
+    /// Password.
+    pub password: String,
+}
+
+/// A session just opened or resumed.
+#[derive(Clone)]
+pub struct SignedIn {
+    /// For every further call.
+    pub ctx: Ctx,
+    /// The JWT, for the token file of a local origin.
+    pub token: String,
+}
+
+impl std::fmt::Debug for SignedIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignedIn")
+            .field("ctx", &self.ctx)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which door a front shows first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// No account exists: the next one registered is the admin.
+    FirstAccount,
+    /// No account exists, and this origin may not make the first.
+    NotSetUp,
+    /// Sign in, or register.
+    Open,
+    /// Sign in; registration is closed.
+    SignInOnly,
+}
+
+impl Core {
+    /// Which door to show to a source.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn door(&self, source: Source) -> Result<Door> {
+        let accounts = self.read(|reader| Ok(reader.count_users()?)).await?;
+        Ok(self.door_for(source, accounts))
+    }
+
+    fn door_for(&self, source: Source, accounts: u64) -> Door {
+        match (accounts, source.origin) {
+            (0, Origin::Local) => Door::FirstAccount,
+            (0, Origin::Tenant) => Door::NotSetUp,
+            _ if self.settings().registration => Door::Open,
+            _ => Door::SignInOnly,
+        }
+    }
+
+    /// Makes an account and signs it in. The first is the admin.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with every field that was refused, [`Error::NotPermitted`] if
+    /// registration is closed to the source, [`Error::Conflict`] if name or address is taken.
+    pub async fn register(&self, source: Source, registration: Registration) -> Result<SignedIn> {
+        let Registration {
+            username,
+            email,
+            password,
+        } = registration;
+        let (username, email) = check_registration(&username, &email, &password)?;
+        let password_hash = self.crunch(move || password::hash(&password)).await?;
+        let core = self.clone();
+        self.write(move |writer| {
+            let role = match core.door_for(source, writer.count_users()?) {
+                Door::FirstAccount => Role::Admin,
+                Door::Open => Role::User,
+                Door::NotSetUp => {
+                    return Err(Error::NotPermitted(
+                        "the first account is made on the host itself: run `twarga` there".to_owned(),
+                    ));
+                }
+                Door::SignInOnly => {
+                    return Err(Error::NotPermitted(
+                        "registration is closed; ask an admin".to_owned(),
+                    ));
+                }
+            };
+            let id = writer.insert_user(&NewUser {
+                username: username.clone(),
+                email,
+                password_hash,
+                role,
+            })?;
+            writer.append_event(
+                &NewEvent::new(
+                    EventType::Auth,
+                    Severity::Info,
+                    "auth.register",
+                    &format!("{username} registered as {role}"),
+                )
+                .user(id)
+                .details(json!({ "source": source.describe() })),
+            )?;
+            core.open_session(writer, id, username, role, source)
+        })
+        .await
+    }
+
+    /// Signs in.
+    ///
+    /// # Errors
+    /// [`Error::WrongCredentials`] and [`Error::LockedOut`], neither of which tells whether the
+    /// name exists.
+    pub async fn sign_in(&self, source: Source, username: &str, password: &str) -> Result<SignedIn> {
+        let user = self.prove(source, username, password).await?;
+        let core = self.clone();
+        self.write(move |writer| core.open_session(writer, user.id, user.username, user.role, source))
+            .await
+    }
+
+    /// Goes on with a session from its token.
+    ///
+    /// # Errors
+    /// [`Error::NotSignedIn`].
+    pub async fn resume(&self, source: Source, token: &str) -> Result<SignedIn> {
+        let claims = self.tokens().read(token, self.now())?;
+        let token = token.to_owned();
+        let now = self.now();
+        self.read(move |reader| {
+            let user = live_user(reader, claims.jti, now)?;
+            if user.id.to_string() != claims.sub {
+                return Err(Error::NotSignedIn("the token is not one of this instance"));
+            }
+            let ctx = Ctx {
+                user: user.id,
+                username: user.username,
+                role: user.role,
+                session: claims.jti,
+                source,
+            };
+            Ok(SignedIn { ctx, token })
+        })
+        .await
+    }
+
+    /// Ends the session.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn sign_out(&self, ctx: &Ctx) -> Result<()> {
+        let ctx = ctx.clone();
+        self.write(move |writer| {
+            writer.revoke_session(ctx.session)?;
+            writer.append_event(&auth_event(&ctx, "auth.sign_out", "signed out"))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Notes that a front locked itself after idle time.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn lock(&self, ctx: &Ctx) -> Result<()> {
+        let ctx = ctx.clone();
+        self.write(move |writer| {
+            writer.append_event(&auth_event(&ctx, "auth.lock", "was locked after idle time"))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Checks the user's password to unlock a front; failures count like failed sign-ins.
+    ///
+    /// # Errors
+    /// As [`Core::sign_in`], and [`Error::NotSignedIn`] if the session ended meanwhile.
+    pub async fn unlock(&self, ctx: &Ctx, password: &str) -> Result<()> {
+        self.prove(ctx.source, ctx.username.as_str(), password).await?;
+        let (ctx, now) = (ctx.clone(), self.now());
+        self.write(move |writer| {
+            live_user(writer, ctx.session, now)?;
+            writer.append_event(&auth_event(&ctx, "auth.unlock", "unlocked the screen"))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Changes the user's own password and ends their other sessions.
+    ///
+    /// # Errors
+    /// As [`Core::sign_in`] for the old one, [`Error::Invalid`] for the new one.
+    pub async fn change_password(&self, ctx: &Ctx, old: &str, new: &str) -> Result<()> {
+        let user = self.prove(ctx.source, ctx.username.as_str(), old).await?;
+        if let Some(reason) = strength(new, &[user.username.as_str(), user.email.as_str()]).refusal {
+            return Err(FieldError::new(Field::Password, reason).into());
+        }
+        let new = new.to_owned();
+        let hash = self.crunch(move || password::hash(&new)).await?;
+        self.change(
+            ctx,
+            Permission::ChangeAccount,
+            |_| Ok(Relation::Own),
+            move |writer, ctx, _| {
+                writer.set_password_hash(ctx.user, &hash)?;
+                writer.revoke_sessions_of(ctx.user, Some(ctx.session))?;
+                writer.append_event(&auth_event(ctx, "auth.password", "changed their password"))?;
+                Ok(())
+            },
+        )
+        .await
+    }
+
+    /// The user's preferences.
+    ///
+    /// # Errors
+    /// [`Error::NotSignedIn`], the database's.
+    pub async fn preferences(&self, ctx: &Ctx) -> Result<Preferences> {
+        self.inspect(ctx, |reader, actor| Ok(reader.preferences(actor.id)?))
+            .await
+    }
+
+    /// Keeps the user's preferences.
+    ///
+    /// # Errors
+    /// [`Error::NotSignedIn`], the database's.
+    pub async fn set_preferences(&self, ctx: &Ctx, preferences: Preferences) -> Result<()> {
+        self.change(
+            ctx,
+            Permission::ChangeAccount,
+            |_| Ok(Relation::Own),
+            move |writer, ctx, _| Ok(writer.set_preferences(ctx.user, &preferences)?),
+        )
+        .await
+    }
+
+    /// Reads in the name of a caller whose session is alive.
+    pub(super) async fn inspect<T: Send + 'static>(
+        &self,
+        ctx: &Ctx,
+        job: impl FnOnce(&Reader<'_>, &User) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (session, now) = (ctx.session, self.now());
+        self.read(move |reader| {
+            let actor = live_user(reader, session, now)?;
+            job(reader, &actor)
+        })
+        .await
+    }
+
+    /// Writes in the name of a caller whose session is alive and whom the policy lets do
+    /// `permission` to what `relation` finds; the check and the act are one transaction.
+    pub(super) async fn change<T: Send + 'static>(
+        &self,
+        ctx: &Ctx,
+        permission: Permission,
+        relation: impl FnOnce(&Reader<'_>) -> Result<Relation> + Send + 'static,
+        job: impl FnOnce(&Writer<'_>, &Ctx, &User) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (ctx, now) = (ctx.clone(), self.now());
+        self.write(move |writer| {
+            let actor = live_user(writer, ctx.session, now)?;
+            permit(actor.role, permission, relation(writer)?)?;
+            job(writer, &ctx, &actor)
+        })
+        .await
+    }
+
+    /// Holds name and password against the accounts, books the attempt, and holds a refusal back.
+    async fn prove(&self, source: Source, username: &str, password: &str) -> Result<User> {
+        let keys = throttle_keys(source, username);
+        let name = username.to_owned();
+        let booked = {
+            let keys = keys.clone();
+            self.write(move |writer| book_attempt(writer, &keys, &name, source))
+                .await?
+        };
+        let Booked {
+            credentials,
+            failures,
+        } = booked;
+        let password = password.to_owned();
+        let checked = self
+            .crunch(move || {
+                // An unknown name costs the same hash as a known one.
+                let hash = credentials
+                    .as_ref()
+                    .map_or(UNKNOWN_NAME_HASH, |it| it.password_hash.as_str());
+                let verdict = password::verify(&password, hash);
+                let renewed = match (&credentials, verdict) {
+                    (Some(_), Verdict::RightButOld) => Some(password::hash(&password)?),
+                    _ => None,
+                };
+                Ok((credentials, verdict, renewed))
+            })
+            .await?;
+        match checked {
+            (Some(credentials), Verdict::Right | Verdict::RightButOld, renewed)
+                if credentials.user.active =>
+            {
+                let user = credentials.user;
+                let id = user.id;
+                self.write(move |writer| {
+                    for (index, key) in keys.iter().enumerate() {
+                        // The account is proved innocent; of its source only this attempt is.
+                        match writer
+                            .throttle(key)?
+                            .and_then(throttle::unbook)
+                            .filter(|_| index > 0)
+                        {
+                            Some(rest) => writer.set_throttle(key, &rest)?,
+                            None => writer.clear_throttle(key)?,
+                        }
+                    }
+                    if let Some(hash) = renewed {
+                        writer.set_password_hash(id, &hash)?;
+                    }
+                    Ok::<_, Error>(())
+                })
+                .await?;
+                Ok(user)
+            }
+            (credentials, ..) => {
+                let user = credentials.map(|it| it.user.id);
+                self.write(move |writer| log_failure(writer, source, user, failures))
+                    .await?;
+                tokio::time::sleep(throttle::delay(failures)).await;
+                Err(Error::WrongCredentials)
+            }
+        }
+    }
+
+    fn open_session(
+        &self,
+        writer: &Writer<'_>,
+        user: UserId,
+        username: Username,
+        role: Role,
+        source: Source,
+    ) -> Result<SignedIn> {
+        let now = writer.now();
+        let session = Session {
+            id: Uuid::new_v4(),
+            user,
+            source: source.describe(),
+            created_at: now,
+            expires_at: now
+                .saturating_add(self.settings().session)
+                .unwrap_or(Timestamp::MAX),
+            revoked: false,
+        };
+        writer.insert_session(&session)?;
+        let ctx = Ctx {
+            user,
+            username,
+            role,
+            session: session.id,
+            source,
+        };
+        writer.append_event(&auth_event(&ctx, "auth.sign_in", "signed in"))?;
+        let token = self.tokens().issue(user.0, session.id, now, session.expires_at)?;
+        Ok(SignedIn { ctx, token })
+    }
+}
+
+/// Refuses what the policy does not allow.
+pub(super) fn permit(role: Role, permission: Permission, relation: Relation) -> Result<()> {
+    if policy::allows(role, permission, relation) {
+        return Ok(());
+    }
+    Err(Error::NotPermitted(format!(
+        "{} may not {}",
+        article(role),
+        permission.describe()
+    )))
+}
+
+fn article(role: Role) -> &'static str {
+    match role {
+        Role::User => "a user",
+        Role::Auditor => "an auditor",
+        Role::Admin => "an admin",
+    }
+}
+
+/// Any password against this is wrong, after as much work as against a real hash.
+const UNKNOWN_NAME_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBmaXhlZCBzYWx0$Y3ZbzXh0B0xJ0dQ0r2eB0o3Wg1n5s0m7C2v9yq4k6hE";
+
+fn check_registration(username: &str, email: &str, password: &str) -> Result<(Username, Email)> {
+    let name = Username::parse(username);
+    let address = Email::parse(email);
+    let refusal = strength(password, &[username, email]).refusal;
+    let refusal = refusal.map(|reason| FieldError::new(Field::Password, reason));
+    match (name, address, refusal) {
+        (Ok(name), Ok(address), None) => Ok((name, address)),
+        (name, address, refusal) => Err(Error::Invalid(
+            name.err()
+                .into_iter()
+                .chain(address.err())
+                .chain(refusal)
+                .collect(),
+        )),
+    }
+}
+
+/// The user of a session that is alive.
+fn live_user(reader: &Reader<'_>, session: Uuid, now: Timestamp) -> Result<User> {
+    let session = reader
+        .session(session)?
+        .ok_or(Error::NotSignedIn("the session has ended"))?;
+    if session.revoked {
+        return Err(Error::NotSignedIn("the session has ended"));
+    }
+    if now >= session.expires_at {
+        return Err(Error::NotSignedIn("the session has expired"));
+    }
+    match reader.user(session.user)? {
+        Some(user) if user.active => Ok(user),
+        _ => Err(Error::NotSignedIn("the account is deactivated")),
+    }
+}
+
+/// What failures are counted under: the account first, then the source. The owner of the state
+/// directory is not a source: they could reset the count anyway.
+fn throttle_keys(source: Source, username: &str) -> Vec<String> {
+    let account: String = username.chars().take(64).collect();
+    let mut keys = vec![format!("account:{account}")];
+    match (source.address, source.origin) {
+        (Some(address), _) => keys.push(format!("source:{address}")),
+        (None, Origin::Tenant) => keys.push("source:tenant".to_owned()),
+        (None, Origin::Local) => {}
+    }
+    keys
+}
+
+struct Booked {
+    credentials: Option<crate::store::Credentials>,
+    failures: u32,
+}
+
+/// Books an attempt under every key, or says until when none is heard.
+fn book_attempt(writer: &Writer<'_>, keys: &[String], username: &str, source: Source) -> Result<Booked> {
+    let credentials = writer.credentials(username)?;
+    let mut failures = 0;
+    for key in keys {
+        let booked = throttle::book(writer.throttle(key)?, writer.now())
+            .map_err(|until| Error::LockedOut { until })?;
+        if let Some(until) = booked.locked_until {
+            let locked = if key.starts_with("account:") {
+                "an account"
+            } else {
+                "a source"
+            };
+            let mut event = NewEvent::new(
+                EventType::Auth,
+                Severity::Warning,
+                "auth.locked",
+                &format!("{locked} was locked after {} failed sign-ins", booked.failures),
+            )
+            .details(json!({ "source": source.describe(), "until": until }));
+            if let Some(credentials) = &credentials {
+                event = event.user(credentials.user.id);
+            }
+            writer.append_event(&event)?;
+        }
+        writer.set_throttle(key, &booked)?;
+        failures = failures.max(booked.failures);
+    }
+    Ok(Booked {
+        credentials,
+        failures,
+    })
+}
+
+/// The name that was typed is not kept: people type passwords into the wrong field.
+fn log_failure(writer: &Writer<'_>, source: Source, user: Option<UserId>, failures: u32) -> Result<()> {
+    let whom = if user.is_some() {
+        "a known account"
+    } else {
+        "an unknown name"
+    };
+    let mut event = NewEvent::new(
+        EventType::Auth,
+        Severity::Warning,
+        "auth.sign_in_failed",
+        &format!("failed sign-in to {whom} from {}", source.describe()),
+    )
+    .details(json!({ "source": source.describe(), "failures": failures }));
+    if let Some(user) = user {
+        event = event.user(user);
+    }
+    writer.append_event(&event)?;
+    Ok(())
+}
+
+fn auth_event(ctx: &Ctx, action: &'static str, what: &str) -> NewEvent {
+    NewEvent::new(
+        EventType::Auth,
+        Severity::Info,
+        action,
+        &format!("{} {what}", ctx.username),
+    )
+    .user(ctx.user)
+    .details(json!({ "source": ctx.source.describe() }))
+}
+
+/// At most this many hashes at once: each takes 19 MiB and a processor.
+pub(super) const HASHES_AT_ONCE: usize = 2;
+
+/// How long a caller waits for its turn to hash before it is told that the host is busy.
+pub(super) const HASH_PATIENCE: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_costs_a_whole_hash() {
+        use argon2::password_hash::phc::PasswordHash;
+        let parsed = PasswordHash::new(UNKNOWN_NAME_HASH).unwrap();
+        assert_eq!(parsed.hash.unwrap().as_bytes().len(), 32);
+        assert_eq!(password::verify("anything", UNKNOWN_NAME_HASH), Verdict::Wrong);
+    }
+}

@@ -1,0 +1,120 @@
+//! Cuts the truth down to what one user may see.
+
+use super::truth::Truth;
+use super::{Foreign, Load, Machine, View};
+use crate::core::policy::{Permission, Relation, allows};
+use crate::hypervisor::{Domain, DomainState};
+use crate::model::{Operation, Role, UserId, Vm, VmStatus};
+use std::collections::HashMap;
+
+/// What `user` in `role` may see of `truth`.
+pub fn build(truth: &Truth, user: UserId, role: Role) -> View {
+    let relation = |owner: UserId| {
+        if owner == user {
+            Relation::Own
+        } else {
+            Relation::Others
+        }
+    };
+    let sees = |owner: UserId| allows(role, Permission::SeeMachine, relation(owner));
+    let busy: HashMap<_, &Operation> = truth.operations.iter().map(|it| (it.vm, it)).collect();
+    let machines: Vec<Machine> = truth
+        .vms
+        .iter()
+        .filter(|vm| sees(vm.owner))
+        .map(|vm| machine(truth, vm, busy.get(&vm.id).copied()))
+        .collect();
+    let foreign = if allows(role, Permission::SeeForeign, Relation::Others) {
+        truth
+            .domains
+            .values()
+            .filter(|it| !truth.is_ours(it.uuid))
+            .map(foreign)
+            .collect()
+    } else {
+        Vec::new()
+    };
+    let mut view = View {
+        health: truth.health.clone(),
+        host: truth.host.clone(),
+        as_of: truth.as_of,
+        keeping: truth.keeping.clone(),
+        machines,
+        foreign,
+        operations: truth
+            .operations
+            .iter()
+            .filter(|it| sees(it.owner))
+            .cloned()
+            .collect(),
+        last_event: truth.last_event,
+        problems: truth.problems(),
+    };
+    view.machines
+        .sort_by(|a, b| (&a.owner, &a.vm.name).cmp(&(&b.owner, &b.vm.name)));
+    view.foreign
+        .sort_by(|a, b| (&a.name, a.uuid).cmp(&(&b.name, b.uuid)));
+    view
+}
+
+fn machine(truth: &Truth, vm: &Vm, operation: Option<&Operation>) -> Machine {
+    let domain = truth.domains.get(&vm.uuid);
+    let (status, reason) = match truth.as_of {
+        Some(_) => status(vm, domain),
+        None => (vm.status, vm.reason.clone()),
+    };
+    let on = matches!(status, VmStatus::Running | VmStatus::Paused | VmStatus::Pending);
+    Machine {
+        owner: truth
+            .names
+            .get(&vm.owner)
+            .cloned()
+            .unwrap_or_else(|| format!("user {}", vm.owner)),
+        vm: vm.clone(),
+        status,
+        reason,
+        load: truth
+            .loads
+            .get(&vm.uuid)
+            .filter(|_| on)
+            .cloned()
+            .unwrap_or_else(Load::default),
+        operation: operation.cloned(),
+    }
+}
+
+fn foreign(domain: &Domain) -> Foreign {
+    Foreign {
+        name: domain.name.clone(),
+        uuid: domain.uuid,
+        state: domain.state,
+        vcpus: domain.vcpus,
+        memory_mib: domain.memory_mib,
+    }
+}
+
+/// A machine's status and a remark, from its row and its domain as libvirt shows it now. Being
+/// created and being destroyed are twarga's own; everything else is libvirt's to say.
+pub fn status(vm: &Vm, domain: Option<&Domain>) -> (VmStatus, Option<String>) {
+    if matches!(vm.status, VmStatus::Pending | VmStatus::Destroying) {
+        return (vm.status, None);
+    }
+    let Some(domain) = domain else {
+        let reason = "its domain is gone from libvirt; destroy the machine to remove what is left of it";
+        return (VmStatus::Error, Some(reason.to_owned()));
+    };
+    match domain.state {
+        DomainState::Running => (VmStatus::Running, None),
+        DomainState::ShuttingDown => (VmStatus::Running, Some("the guest is shutting down".to_owned())),
+        DomainState::Paused => (VmStatus::Paused, None),
+        DomainState::PausedOnError => {
+            let reason = "QEMU paused it because its disk is full or failed; make room, then resume it";
+            (VmStatus::Paused, Some(reason.to_owned()))
+        }
+        DomainState::Off => (VmStatus::Stopped, None),
+        DomainState::Crashed => (
+            VmStatus::Error,
+            Some("the guest crashed; start it again, or look at its console log".to_owned()),
+        ),
+    }
+}

@@ -1,0 +1,142 @@
+//! Who may do what: one pure table, denying by default. Nothing else in the program decides.
+
+use crate::model::Role;
+
+/// Something that can be asked of the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Permission {
+    /// See a machine, its operations, its load and its events.
+    SeeMachine,
+    /// Make a machine for oneself.
+    CreateMachine,
+    /// Start, stop, restart, pause, resume or destroy a machine.
+    ActOnMachine,
+    /// Cancel an operation on a machine.
+    CancelOperation,
+    /// See domains that twarga did not make.
+    SeeForeign,
+    /// Read events that concern nobody or somebody else.
+    SeeLog,
+    /// Walk the log's hash chain.
+    VerifyLog,
+    /// Change a password or preferences.
+    ChangeAccount,
+}
+
+impl Permission {
+    /// Every permission, for the matrix test.
+    pub const ALL: [Permission; 8] = [
+        Self::SeeMachine,
+        Self::CreateMachine,
+        Self::ActOnMachine,
+        Self::CancelOperation,
+        Self::SeeForeign,
+        Self::SeeLog,
+        Self::VerifyLog,
+        Self::ChangeAccount,
+    ];
+
+    /// For a refusal: `you may not …`.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::SeeMachine => "see this machine",
+            Self::CreateMachine => "create machines",
+            Self::ActOnMachine => "change this machine",
+            Self::CancelOperation => "cancel this operation",
+            Self::SeeForeign => "see foreign domains",
+            Self::SeeLog => "read the whole log",
+            Self::VerifyLog => "verify the log",
+            Self::ChangeAccount => "change this account",
+        }
+    }
+}
+
+/// Whose the object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Relation {
+    /// The caller's own, or about to be.
+    Own,
+    /// Somebody else's, or nobody's.
+    Others,
+}
+
+/// Whether `role` may do `permission` to an object that stands in `relation` to the caller.
+pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
+    use Permission::*;
+    use Relation::*;
+    match (role, permission, relation) {
+        (Role::Admin, SeeMachine | ActOnMachine | CancelOperation | SeeForeign | SeeLog | VerifyLog, _)
+        | (Role::Admin, CreateMachine | ChangeAccount, Own) => true,
+
+        (Role::Auditor, SeeMachine | SeeForeign | SeeLog | VerifyLog, _)
+        | (Role::Auditor, ChangeAccount, Own) => true,
+
+        (Role::User, SeeMachine | CreateMachine | ActOnMachine | CancelOperation | ChangeAccount, Own) => {
+            true
+        }
+
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The whole table, written out by hand: (permission, relation, user, auditor, admin).
+    const MATRIX: [(Permission, Relation, bool, bool, bool); 16] = [
+        (Permission::SeeMachine, Relation::Own, true, true, true),
+        (Permission::SeeMachine, Relation::Others, false, true, true),
+        (Permission::CreateMachine, Relation::Own, true, false, true),
+        (Permission::CreateMachine, Relation::Others, false, false, false),
+        (Permission::ActOnMachine, Relation::Own, true, false, true),
+        (Permission::ActOnMachine, Relation::Others, false, false, true),
+        (Permission::CancelOperation, Relation::Own, true, false, true),
+        (Permission::CancelOperation, Relation::Others, false, false, true),
+        (Permission::SeeForeign, Relation::Own, false, true, true),
+        (Permission::SeeForeign, Relation::Others, false, true, true),
+        (Permission::SeeLog, Relation::Own, false, true, true),
+        (Permission::SeeLog, Relation::Others, false, true, true),
+        (Permission::VerifyLog, Relation::Own, false, true, true),
+        (Permission::VerifyLog, Relation::Others, false, true, true),
+        (Permission::ChangeAccount, Relation::Own, true, true, true),
+        (Permission::ChangeAccount, Relation::Others, false, false, false),
+    ];
+
+    #[test]
+    fn the_table_is_as_written_and_complete() {
+        for permission in Permission::ALL {
+            for relation in [Relation::Own, Relation::Others] {
+                let row = MATRIX.iter().find(|row| row.0 == permission && row.1 == relation);
+                let (_, _, user, auditor, admin) = row.expect("every pair has a row");
+                assert_eq!(
+                    allows(Role::User, permission, relation),
+                    *user,
+                    "user {permission:?} {relation:?}"
+                );
+                assert_eq!(
+                    allows(Role::Auditor, permission, relation),
+                    *auditor,
+                    "auditor {permission:?} {relation:?}"
+                );
+                assert_eq!(
+                    allows(Role::Admin, permission, relation),
+                    *admin,
+                    "admin {permission:?} {relation:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_auditor_changes_nothing_but_their_account() {
+        let changes = [
+            Permission::CreateMachine,
+            Permission::ActOnMachine,
+            Permission::CancelOperation,
+        ];
+        for permission in changes {
+            assert!(!allows(Role::Auditor, permission, Relation::Own));
+        }
+    }
+}
