@@ -59,3 +59,15 @@ run_unshared() {
   trap - TERM INT HUP EXIT
   return "$status"
 }
+
+# Ends what a session's libvirt left running, where no PID namespace does it: the
+# daemons and guests whose files lie in folder $1, found by their environment.
+end_session_of() {
+  local path
+  for path in /proc/[0-9]*; do
+    if [[ -O $path/environ ]] &&
+      tr '\0' '\n' 2>/dev/null <"$path/environ" | grep -qxF "XDG_RUNTIME_DIR=$1/run"; then
+      kill -KILL "${path##*/}" 2>/dev/null || true
+    fi
+  done
+}
