@@ -1,0 +1,76 @@
+//! Addresses of a simulated network, and forwarded ports.
+
+use super::machines::{Machines, conflict};
+use crate::hypervisor::{Address, AddressSource, DomainState, Error, Result};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+use uuid::Uuid;
+
+/// Addresses handed out, by number; the lowest free one goes next.
+#[derive(Default)]
+pub(super) struct Leases {
+    used: u32,
+    returned: BTreeSet<u32>,
+}
+
+impl Leases {
+    pub(super) fn take(&mut self) -> u32 {
+        self.returned.pop_first().unwrap_or_else(|| {
+            self.used += 1;
+            self.used - 1
+        })
+    }
+
+    pub(super) fn give_back(&mut self, lease: u32) {
+        self.returned.insert(lease);
+    }
+}
+
+/// 192.168.122.2 to .254 as in libvirt's default network; more guests than that go to 10/8.
+fn address(lease: u32) -> Ipv4Addr {
+    match u8::try_from(lease) {
+        Ok(host) if host < 253 => Ipv4Addr::new(192, 168, 122, host + 2),
+        _ => Ipv4Addr::from_bits(Ipv4Addr::new(10, 64, 0, 0).to_bits() | (lease & 0x003f_ffff)),
+    }
+}
+
+impl Machines {
+    /// A guest's addresses: none until it is up, and none that its host could tell in the
+    /// user-mode network.
+    pub(super) fn addresses(&self, domain: Uuid) -> Result<Vec<Address>> {
+        let machine = self.find(domain)?;
+        let known = machine
+            .lease
+            .filter(|_| machine.guest.address && machine.is_up(self.now));
+        let leased = |lease| Address {
+            ip: IpAddr::V4(address(lease)),
+            source: AddressSource::Lease,
+        };
+        Ok(known.map(leased).into_iter().collect())
+    }
+
+    /// Forwards a port of the host to a running guest.
+    pub(super) fn forward(&mut self, domain: Uuid, port: u16) -> Result<()> {
+        let machine = self.find(domain)?;
+        if machine.state != DomainState::Running {
+            return Err(conflict(machine, "does not run"));
+        }
+        match self.ports.get(&port) {
+            Some(owner) if *owner == Some(domain) => Ok(()),
+            Some(_) => Err(Error::Conflict(format!("port {port} is taken"))),
+            None => {
+                self.ports.insert(port, Some(domain));
+                Ok(())
+            }
+        }
+    }
+
+    /// Another program of the host takes or gives back a port.
+    pub(super) fn occupy(&mut self, port: u16, occupied: bool) {
+        if occupied {
+            self.ports.insert(port, None);
+        } else {
+            self.ports.remove(&port);
+        }
+    }
+}
