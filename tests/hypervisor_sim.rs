@@ -172,7 +172,6 @@ fn what_is_there_in_another_shape_is_a_conflict() {
     assert!(is_conflict(sim.create_volume(&larger)));
     assert!(is_conflict(sim.pause(web)));
     assert!(is_conflict(sim.resume(web)));
-    assert!(is_conflict(sim.reboot(web)));
 
     let db = machine(&sim, "user1-db", 3);
     sim.start(web).unwrap();
@@ -437,7 +436,6 @@ fn guests_may_be_deaf_lost_mute_or_restless() {
     };
     let (deaf, lost, restless) = (start("deaf"), start("lost"), start("restless"));
     sim.shut_down(deaf).unwrap();
-    sim.reboot(deaf).unwrap();
     clock.pass_seconds(59);
     assert_eq!(state(&sim, restless), DomainState::Running);
     clock.pass_seconds(1);

@@ -38,7 +38,6 @@ calls! {
     Undefine => "undefine",
     Start => "start",
     ShutDown => "shut_down",
-    Reboot => "reboot",
     ForceOff => "force_off",
     Pause => "pause",
     Resume => "resume",

@@ -93,10 +93,6 @@ impl Hypervisor for Sim {
         self.call(Call::ShutDown, domain, |world| world.machines.shut_down(domain))
     }
 
-    fn reboot(&self, domain: Uuid) -> Result<()> {
-        self.call(Call::Reboot, domain, |world| world.machines.reboot(domain))
-    }
-
     fn force_off(&self, domain: Uuid) -> Result<()> {
         self.call(Call::ForceOff, domain, |world| world.machines.force_off(domain))
     }

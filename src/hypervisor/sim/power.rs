@@ -95,21 +95,6 @@ impl Machines {
         Ok(())
     }
 
-    /// Asks the guest to reboot: the run goes on, the guest is away for a boot.
-    pub(super) fn reboot(&mut self, domain: Uuid) -> Result<()> {
-        let now = self.now;
-        let machine = self.get(domain)?;
-        match (machine.state, machine.run.as_mut()) {
-            (DomainState::Running, Some(run)) => {
-                if let Some(wait) = machine.guest.shutdown {
-                    run.up_at = run.age(now).max(run.up_at) + wait + machine.guest.boot;
-                }
-                Ok(())
-            }
-            _ => Err(conflict(machine, "does not run")),
-        }
-    }
-
     /// Cuts the power.
     pub(super) fn force_off(&mut self, domain: Uuid) -> Result<()> {
         if self.find(domain)?.state != DomainState::Off {
