@@ -1,15 +1,37 @@
 //! All of SQLite: accounts, machines, events, operations in `twarga.db`.
 //!
 //! Calls block; the core runs them off its workers. Reads see one consistent state; every write
-//! is one `BEGIN IMMEDIATE` transaction. Time comes in from outside.
+//! is one `BEGIN IMMEDIATE` transaction, committed to disk before the call returns. Time comes in
+//! from outside and is kept in whole milliseconds.
+//!
+//! Several processes share the file in WAL mode: readers never wait, writers queue. Within a
+//! process threads share one writing and a few reading connections. Jobs are to be short, since a
+//! long read keeps the write-ahead log from being cut and a long write keeps everybody waiting;
+//! and a job must not call [`Store::write`] again, which would wait for itself and time out.
+//!
+//! [`directory`] guards the files, [`connection`] the connections, [`migrate`] the schema, whose
+//! text is in `migrations/`; [`chain`] says what the log's hashes cover; the other modules are one
+//! family of tables each.
 
+mod chain;
+mod connection;
+mod directory;
+mod error;
 mod events;
+mod file_system;
+mod instance;
 mod keeper;
+mod migrate;
 mod operations;
+mod query;
 mod sessions;
 mod users;
 mod vms;
 
+#[cfg(test)]
+mod tests;
+
+pub use error::{Error, Result};
 pub use events::{ChainReport, EventQuery};
 pub use keeper::{Epoch, KeeperKind, KeeperRow};
 pub use operations::{NewOperation, OperationFilter, StepRecord};
@@ -17,77 +39,37 @@ pub use sessions::{Session, Throttle};
 pub use users::{Credentials, NewUser};
 pub use vms::NewVm;
 
+use connection::{Access, Pool};
 use jiff::Timestamp;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
 
-/// What can go wrong between twarga and its database.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The state directory or a file in it cannot be used as it is.
-    #[error("{path}: {reason}")]
-    State {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong and what mends it.
-        reason: String,
-    },
-    /// Written by a newer twarga; left untouched.
-    #[error("{path} was written by a newer twarga (schema {found}, this one knows {known})")]
-    Newer {
-        /// The database.
-        path: PathBuf,
-        /// Its schema version.
-        found: u32,
-        /// The newest this program knows.
-        known: u32,
-    },
-    /// Not a database or damaged; left untouched.
-    #[error("{path} is damaged: {reason}")]
-    Corrupt {
-        /// The database.
-        path: PathBuf,
-        /// SQLite's words.
-        reason: String,
-    },
-    /// A unique value is taken: which one.
-    #[error("{0} is taken")]
-    Taken(&'static str),
-    /// The machine has an operation that is not finished.
-    #[error("operation {0} is still at work on this machine")]
-    Busy(crate::model::OperationId),
-    /// The row does not exist.
-    #[error("no such {0}")]
-    Missing(&'static str),
-    /// Another keeper took over: this one must stop writing.
-    #[error("another process became the keeper")]
-    Superseded,
-    /// Another process held the database for longer than the busy time-out.
-    #[error("the database is locked by another process")]
-    Locked,
-    /// The disk with the database is full.
-    #[error("the disk with the database is full")]
-    Full,
-    /// Anything else SQLite says.
-    #[error("{context}: {reason}")]
-    Sqlite {
-        /// What was being done.
-        context: &'static str,
-        /// SQLite's words.
-        reason: String,
-    },
-}
+/// Connections that read. More would only wait for the disk and the processors together.
+const READERS: usize = 4;
 
-/// What the store's calls return.
-pub type Result<T> = std::result::Result<T, Error>;
+/// Events that are checked in one read.
+const CHAIN_PAGE: usize = 5_000;
 
 /// The database of one state directory. Cheap to clone.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    path: PathBuf,
+    instance: Uuid,
+    readers: Pool,
+    writer: Pool,
+    /// Never writes, so that `PRAGMA data_version` tells it of every commit.
+    watcher: Mutex<Connection>,
+}
 
 /// A consistent view of the database.
 pub struct Reader<'c> {
-    _connection: std::marker::PhantomData<&'c ()>,
+    connection: &'c Connection,
 }
 
 /// One write transaction; also reads, and sees its own writes.
@@ -117,8 +99,20 @@ impl Store {
     /// [`Error::State`] for a directory or file that others may read, that cannot be written or
     /// that lies on a network file system; [`Error::Newer`], [`Error::Corrupt`].
     pub fn open(directory: &Path, now: Timestamp) -> Result<Self> {
-        let _ = (directory, now);
-        todo!()
+        let directory = directory::prepare(directory)?;
+        let path = directory::database(&directory)?;
+        let watcher = connection::connect(&path, Access::Write)?;
+        migrate::bring_up_to_date(&watcher, &path, now)?;
+        let instance = Reader { connection: &watcher }.instance()?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                instance,
+                readers: Pool::new(&path, Access::Read, READERS),
+                writer: Pool::new(&path, Access::Write, 1),
+                watcher: Mutex::new(watcher),
+                path,
+            }),
+        })
     }
 
     /// Reads in one consistent view.
@@ -129,8 +123,13 @@ impl Store {
         &self,
         job: impl FnOnce(&Reader<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let _ = job;
-        todo!()
+        self.shared.readers.with(|connection| {
+            let view = self.begin(connection, TransactionBehavior::Deferred)?;
+            let value = job(&Reader { connection: &view });
+            // Nothing was written: rolling back only gives the view up.
+            drop(view);
+            value
+        })?
     }
 
     /// Writes in one transaction, committed if `job` succeeds and rolled back otherwise.
@@ -142,8 +141,18 @@ impl Store {
         now: Timestamp,
         job: impl FnOnce(&Writer<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let _ = (now, job);
-        todo!()
+        self.shared.writer.with(|connection| {
+            // Rolls back when dropped: on an error of the job or the commit, and on a panic.
+            let transaction = self.begin(connection, TransactionBehavior::Immediate)?;
+            let reader = Reader {
+                connection: &transaction,
+            };
+            let value = job(&Writer { reader, now })?;
+            transaction
+                .commit()
+                .map_err(|error| Error::from_sqlite("committing", &self.shared.path, error))?;
+            Ok(value)
+        })?
     }
 
     /// Like [`Self::write`], in the name of a keeper.
@@ -156,8 +165,10 @@ impl Store {
         now: Timestamp,
         job: impl FnOnce(&Writer<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let _ = (epoch, now, job);
-        todo!()
+        self.write(now, |writer| {
+            writer.check_reign(epoch)?;
+            job(writer)
+        })
     }
 
     /// Changes whenever any process commits to the database (this one included).
@@ -165,32 +176,34 @@ impl Store {
     /// # Errors
     /// SQLite's.
     pub fn version(&self) -> Result<u64> {
-        todo!()
+        let watcher = self.shared.watcher.lock().unwrap_or_else(PoisonError::into_inner);
+        Reader { connection: &watcher }.one("asking for the data version", "PRAGMA data_version", [], |row| {
+            query::unsigned(row, "data_version")
+        })
     }
 
     /// UUID of this state directory, made when the database was.
     pub fn instance(&self) -> Uuid {
-        todo!()
+        self.shared.instance
     }
-}
 
-impl Reader<'_> {
-    /// The hypervisor this state directory is bound to: URI and host UUID.
+    /// Walks the log's hash chain from its first row to its end, up to the first row that does not
+    /// fit. Reads a page at a time: rows appended meanwhile are checked too.
     ///
     /// # Errors
     /// SQLite's.
-    pub fn hypervisor_binding(&self) -> Result<Option<(String, Uuid)>> {
-        todo!()
+    pub fn verify_chain(&self) -> Result<ChainReport> {
+        let mut walk = chain::Walk::new(self.instance());
+        while self.read(|reader| reader.walk_chain(&mut walk, CHAIN_PAGE))? {}
+        Ok(walk.report())
     }
-}
 
-impl Writer<'_> {
-    /// Binds this state directory to a hypervisor.
-    ///
-    /// # Errors
-    /// SQLite's.
-    pub fn bind_hypervisor(&self, uri: &str, host: Uuid) -> Result<()> {
-        let _ = (uri, host);
-        todo!()
+    fn begin<'c>(
+        &self,
+        connection: &'c Connection,
+        behavior: TransactionBehavior,
+    ) -> Result<Transaction<'c>> {
+        Transaction::new_unchecked(connection, behavior)
+            .map_err(|error| Error::from_sqlite("beginning a transaction", &self.shared.path, error))
     }
 }

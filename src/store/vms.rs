@@ -1,11 +1,16 @@
 //! Machines.
 
-use super::{Reader, Result, Writer};
+use super::query::{integer, optional_time, optional_word, time, unsigned, word};
+use super::{Error, Reader, Result, Writer};
 use crate::model::limits::Usage;
-use crate::model::vm::Address;
-use crate::model::{UserId, Vm, VmId, VmRequest, VmStatus};
+use crate::model::vm::{Address, AddressSource};
+use crate::model::{UserId, Vm, VmId, VmName, VmRequest, VmStatus};
 use jiff::Timestamp;
+use rusqlite::{Row, params};
 use uuid::Uuid;
+
+const COLUMNS: &str = "vms.id, uuid, owner, name, image, memory_mib, vcpus, disk_gib, guest_user, status, \
+                       reason, ip, ip_source, ssh_port, vms.created_at, started_at";
 
 /// A machine about to be made, in status `pending`.
 pub struct NewVm<'a> {
@@ -24,58 +29,190 @@ pub struct NewVm<'a> {
 impl Reader<'_> {
     /// A machine that exists, by row.
     pub fn vm(&self, id: VmId) -> Result<Option<Vm>> {
-        let _ = id;
-        todo!()
+        self.row(
+            "reading a machine",
+            &format!("SELECT {COLUMNS} FROM vms WHERE id = ?1 AND removed_at IS NULL"),
+            [id.0],
+            vm,
+        )
     }
-    /// All machines that exist, by owner and name.
+    /// All machines that exist, by owner's name and name.
     pub fn vms(&self) -> Result<Vec<Vm>> {
-        todo!()
+        self.rows(
+            "listing machines",
+            &format!(
+                "SELECT {COLUMNS} FROM vms JOIN users ON users.id = owner
+                 WHERE vms.removed_at IS NULL ORDER BY username, name"
+            ),
+            [],
+            vm,
+        )
     }
     /// What a user has, machines being created or destroyed included.
     pub fn usage(&self, owner: UserId) -> Result<Usage> {
-        let _ = owner;
-        todo!()
+        self.one(
+            "adding up a user's machines",
+            "SELECT count(*) AS machines, ifnull(sum(memory_mib), 0) AS memory_mib FROM vms
+             WHERE owner = ?1 AND removed_at IS NULL",
+            [owner.0],
+            |row| {
+                Ok(Usage {
+                    vms: row.get("machines")?,
+                    memory_mib: unsigned(row, "memory_mib")?,
+                })
+            },
+        )
     }
     /// libvirt's number of the run that `started_at` belongs to.
     pub fn vm_run(&self, id: VmId) -> Result<Option<u32>> {
-        let _ = id;
-        todo!()
+        let run = self.row(
+            "reading a machine's run",
+            "SELECT run FROM vms WHERE id = ?1 AND removed_at IS NULL",
+            [id.0],
+            |row| row.get(0),
+        )?;
+        Ok(run.flatten())
     }
     /// Forwarded ports that machines hold.
     pub fn ssh_ports(&self) -> Result<Vec<u16>> {
-        todo!()
+        self.rows(
+            "listing forwarded ports",
+            "SELECT ssh_port FROM vms WHERE removed_at IS NULL AND ssh_port IS NOT NULL ORDER BY ssh_port",
+            [],
+            |row| row.get(0),
+        )
     }
 }
 
 impl Writer<'_> {
-    /// Makes a machine's row. `Taken("name")` if the owner has one of that name.
+    /// Makes a machine's row. `Taken("name")` if the owner has one of that name, `Taken("UUID")`,
+    /// `Taken("port")`.
     pub fn insert_vm(&self, vm: &NewVm<'_>) -> Result<VmId> {
-        let _ = vm;
-        todo!()
+        let request = vm.request;
+        if self.exists(
+            "looking for a machine",
+            "SELECT 1 FROM vms WHERE owner = ?1 AND name = ?2 AND removed_at IS NULL",
+            params![vm.owner.0, request.name.as_str()],
+        )? {
+            return Err(Error::Taken("name"));
+        }
+        let uuid = vm.uuid.to_string();
+        if self.exists(
+            "looking for a machine",
+            "SELECT 1 FROM vms WHERE uuid = ?1",
+            [&uuid],
+        )? {
+            return Err(Error::Taken("UUID"));
+        }
+        if let Some(port) = vm.ssh_port {
+            self.check_port(port, None)?;
+        }
+        let id = self.insert(
+            "making a machine",
+            "INSERT INTO vms (uuid, owner, name, image, memory_mib, vcpus, disk_gib, guest_user, status,
+                              ssh_port, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            params![
+                uuid,
+                vm.owner.0,
+                request.name.as_str(),
+                request.image,
+                integer(request.memory_mib),
+                request.vcpus,
+                integer(request.disk_gib),
+                vm.guest_user,
+                VmStatus::Pending.as_str(),
+                vm.ssh_port,
+                self.now_ms()
+            ],
+        )?;
+        Ok(VmId(id))
     }
     /// Settles a machine's status.
     pub fn set_vm_status(&self, id: VmId, status: VmStatus, reason: Option<&str>) -> Result<()> {
-        let _ = (id, status, reason);
-        todo!()
+        self.change_one(
+            "machine",
+            "settling a machine's status",
+            "UPDATE vms SET status = ?2, reason = ?3 WHERE id = ?1 AND removed_at IS NULL",
+            params![id.0, status.as_str(), reason],
+        )
     }
     /// Notes which run of the domain is going on and since when.
     pub fn set_vm_run(&self, id: VmId, run: Option<u32>, started_at: Option<Timestamp>) -> Result<()> {
-        let _ = (id, run, started_at);
-        todo!()
+        self.change_one(
+            "machine",
+            "noting a machine's run",
+            "UPDATE vms SET run = ?2, started_at = ?3 WHERE id = ?1 AND removed_at IS NULL",
+            params![id.0, run, started_at.map(Timestamp::as_millisecond)],
+        )
     }
     /// Notes the guest's address.
     pub fn set_vm_address(&self, id: VmId, address: Option<Address>) -> Result<()> {
-        let _ = (id, address);
-        todo!()
+        self.change_one(
+            "machine",
+            "noting a machine's address",
+            "UPDATE vms SET ip = ?2, ip_source = ?3 WHERE id = ?1 AND removed_at IS NULL",
+            params![
+                id.0,
+                address.map(|address| address.ip.to_string()),
+                address.map(|address| address.source.as_str())
+            ],
+        )
     }
-    /// Notes another forwarded port (the kept one was taken).
+    /// Notes another forwarded port (the kept one was taken). `Taken("port")` if another machine
+    /// holds it.
     pub fn set_vm_ssh_port(&self, id: VmId, port: u16) -> Result<()> {
-        let _ = (id, port);
-        todo!()
+        self.check_port(port, Some(id))?;
+        self.change_one(
+            "machine",
+            "noting a machine's port",
+            "UPDATE vms SET ssh_port = ?2 WHERE id = ?1 AND removed_at IS NULL",
+            params![id.0, port],
+        )
     }
     /// Turns a machine's row into a tombstone: its name is free again, its id is not.
     pub fn remove_vm(&self, id: VmId) -> Result<()> {
-        let _ = id;
-        todo!()
+        self.change_one(
+            "machine",
+            "removing a machine",
+            "UPDATE vms SET removed_at = ?2 WHERE id = ?1 AND removed_at IS NULL",
+            params![id.0, self.now_ms()],
+        )
     }
+
+    /// Refuses a port that a machine other than `but` holds.
+    fn check_port(&self, port: u16, but: Option<VmId>) -> Result<()> {
+        let held = self.exists(
+            "looking for a port",
+            "SELECT 1 FROM vms WHERE ssh_port = ?1 AND removed_at IS NULL AND id IS NOT ?2",
+            params![port, but.map(|id| id.0)],
+        )?;
+        if held { Err(Error::Taken("port")) } else { Ok(()) }
+    }
+}
+
+fn vm(row: &Row<'_>) -> rusqlite::Result<Vm> {
+    Ok(Vm {
+        id: VmId(row.get("id")?),
+        uuid: word(row, "uuid", |text| Uuid::parse_str(text).ok())?,
+        owner: UserId(row.get("owner")?),
+        name: word(row, "name", |text| VmName::parse(text).ok())?,
+        image: row.get("image")?,
+        memory_mib: unsigned(row, "memory_mib")?,
+        vcpus: row.get("vcpus")?,
+        disk_gib: unsigned(row, "disk_gib")?,
+        guest_user: row.get("guest_user")?,
+        status: word(row, "status", VmStatus::parse)?,
+        reason: row.get("reason")?,
+        address: address(row)?,
+        ssh_port: row.get("ssh_port")?,
+        created_at: time(row, "created_at")?,
+        started_at: optional_time(row, "started_at")?,
+    })
+}
+
+fn address(row: &Row<'_>) -> rusqlite::Result<Option<Address>> {
+    let ip = optional_word(row, "ip", |text| text.parse().ok())?;
+    let source = optional_word(row, "ip_source", AddressSource::parse)?;
+    Ok(ip.zip(source).map(|(ip, source)| Address { ip, source }))
 }
