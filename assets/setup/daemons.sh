@@ -58,6 +58,10 @@ start_with_systemd() {
 }
 
 start_by_hand() {
+  # It may well run and not talk to this user; a second one would be refused.
+  if [[ $EUID -ne 0 ]] && pgrep -x libvirtd >/dev/null; then
+    return 0
+  fi
   if ! can_be_root; then
     warn "no service manager and no root; qemu:///session works without the system daemon"
     return 0
@@ -124,19 +128,21 @@ open_kvm() {
   fi
 }
 
-# A user gets to the system daemon by being in group libvirt.
+# A user gets to the system daemon by being in group libvirt. Asked only of users
+# whom it turned away just now.
 tell_about_group() {
+  local me
   [[ $EUID -ne 0 ]] || return 0
   getent group libvirt >/dev/null || return 0
-  [[ -w ${sockets[0]} || -w ${sockets[1]} ]] && return 0
   socket_there || return 0
-  local me
+  ! answers || return 0
   me=$(id -un)
   if id -Gn "$me" | tr ' ' '\n' | grep -qx libvirt; then
-    say "$me is in group libvirt, but not in this login: log in again for qemu:///system"
+    say "$me is in group libvirt, but libvirt's system daemon still says no: log in again" \
+      "(and polkit has to run); qemu:///session works meanwhile"
   else
     say "to use qemu:///system: sudo usermod -aG libvirt $me, then log in again;" \
-      "until then qemu:///session works"
+      "qemu:///session works meanwhile"
   fi
 }
 

@@ -44,7 +44,7 @@ up_to_date() {
 # One line of reason, for a program to show and for the operator to read.
 fail() {
   mkdir -p "$target" 2>/dev/null || true
-  printf '%s\n' "$*" >"$target/tiny.failed" 2>/dev/null || true
+  { printf '%s\n' "$*" >"$target/tiny.failed"; } 2>/dev/null || true
   printf 'tiny: %s\n' "$*" >&2
   exit 1
 }
@@ -60,9 +60,9 @@ mkdir -p "$target" || fail "cannot make the folder $target"
 # In the target's folder, so that the renames at the end stay on one file system.
 work=$(mktemp -d "$target/.build.XXXXXX") || fail "cannot write into $target"
 trap 'rm -rf -- "$work"' EXIT
-# What a failing command says goes to a log, of which a failure quotes the end.
+# What apt says goes to a log, of which a failure quotes the error.
 log=$work/log
-trap 'fail "the build stopped at line $LINENO of ${BASH_SOURCE[0]##*/}: $(tail -n 1 "$log" 2>/dev/null)"' ERR
+trap 'fail "the build stopped at line $LINENO of ${BASH_SOURCE[0]##*/}: $BASH_COMMAND"' ERR
 set -o errtrace
 
 [[ $(uname -m) == x86_64 ]] || fail "the tiny guest is built for x86_64 only"
