@@ -1,5 +1,7 @@
 //! The simulator keeps the trait's promises, and fails the ways it is told to.
 
+#![cfg(test)]
+
 use jiff::Timestamp;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -14,6 +16,9 @@ use twarga::hypervisor::{
     VolumeSpec,
 };
 use uuid::Uuid;
+
+#[path = "support/contract.rs"]
+mod contract;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -96,6 +101,36 @@ fn state(sim: &Sim, domain: Uuid) -> DomainState {
     sim.state(domain).unwrap().unwrap()
 }
 
+/// The contract, on a clock that goes by itself, with guests that take a moment.
+fn keep_the_contract(mode: Mode, network: Network) {
+    let guest = Guest {
+        boot: Duration::from_millis(50),
+        shutdown: Some(Duration::from_millis(50)),
+        ..Guest::default()
+    };
+    let sim = Sim::new(Script::new(Arc::new(Timestamp::now), 1).mode(mode).guest(guest));
+    let tiny = tempfile::tempdir().unwrap();
+    for file in ["vmlinuz", "initramfs"] {
+        std::fs::write(tiny.path().join(file), file).unwrap();
+    }
+    contract::exercise(&contract::Stage {
+        hypervisor: &sim,
+        network,
+        tiny: Some(tiny.path().to_owned()),
+        patience: PATIENCE,
+    });
+}
+
+#[test]
+fn the_contract_is_kept_with_a_network() {
+    keep_the_contract(Mode::Simulated, Network::Libvirt("default".to_owned()));
+}
+
+#[test]
+fn the_contract_is_kept_in_session_mode() {
+    keep_the_contract(Mode::Session, Network::User);
+}
+
 #[test]
 fn a_machine_lives_and_leaves_nothing_behind() {
     let clock = Held::new();
@@ -114,7 +149,8 @@ fn a_machine_lives_and_leaves_nothing_behind() {
     clock.pass_seconds(8);
     let ip: IpAddr = "192.168.122.2".parse().unwrap();
     assert_eq!(sim.addresses(web).unwrap()[0].ip, ip);
-    assert!(!sim.tail("user1-web.log", 100).unwrap().is_empty());
+    let log = sim.tail("user1-web.log", 100).unwrap();
+    assert!(String::from_utf8(log).unwrap().ends_with("user1-web login: "));
 
     sim.shut_down(web).unwrap();
     assert_eq!(state(&sim, web), DomainState::Running);

@@ -48,8 +48,10 @@ pub(super) struct Run {
     /// When it last went on, unless it is paused.
     since: Option<Timestamp>,
     boot: Duration,
-    /// Age at which the guest is up: later than `boot` after a reboot.
+    /// Age at which the guest is up.
     pub(super) up_at: Duration,
+    /// Whether its console has asked for a login yet.
+    pub(super) greeted: bool,
     /// Ages at which it powers off and crashes.
     pub(super) off_at: Option<Duration>,
     pub(super) crash_at: Option<Duration>,
@@ -70,6 +72,7 @@ impl Run {
             since: Some(at),
             boot,
             up_at: boot,
+            greeted: false,
             off_at: guest.power_off_after.map(at_least_a_second),
             crash_at: guest.crash_after.map(at_least_a_second),
         }
@@ -120,7 +123,7 @@ impl Machine {
     pub(super) fn next_turn(&self) -> Option<Timestamp> {
         match &self.run {
             Some(run) => {
-                let turns = [run.off_at, run.crash_at];
+                let turns = [run.off_at, run.crash_at, (!run.greeted).then_some(run.up_at)];
                 turns
                     .into_iter()
                     .flatten()

@@ -32,6 +32,8 @@ pub(super) struct Machines {
     pub(super) ports: BTreeMap<u16, Option<Uuid>>,
     /// What happened since it was last asked.
     pub(super) changes: Vec<Change>,
+    /// What guests wrote since it was last asked, with the names of their logs.
+    pub(super) console: Vec<(String, String)>,
 }
 
 impl Machines {
@@ -49,6 +51,7 @@ impl Machines {
             leases: Leases::default(),
             ports: BTreeMap::new(),
             changes: Vec::new(),
+            console: Vec::new(),
         }
     }
 
@@ -95,9 +98,25 @@ impl Machines {
         match &machine.run {
             Some(run) if due(run.crash_at, run) => self.end(domain, DomainState::Crashed, Cause::Guest),
             Some(run) if due(run.off_at, run) => self.end(domain, DomainState::Off, Cause::Guest),
+            Some(run) if !run.greeted && due(Some(run.up_at), run) => self.greet(domain),
             None if machine.back_at.is_some_and(|at| at <= now) => self.begin(domain),
             _ => self.plan(domain),
         }
+    }
+
+    /// A guest is up: its console asks for a login.
+    fn greet(&mut self, domain: Uuid) {
+        let Some(machine) = self.machines.get_mut(&domain) else {
+            return;
+        };
+        if let Some(run) = &mut machine.run {
+            run.greeted = true;
+        }
+        if let Some(spec) = &machine.spec {
+            self.console
+                .push((spec.log.clone(), format!("\r\n{} login: ", machine.name)));
+        }
+        self.plan(domain);
     }
 
     /// Puts a machine's next turning point into the agenda, in place of the one before.

@@ -22,6 +22,7 @@
 //! Nothing here is random to a second run, and nothing touches the host.
 
 mod calls;
+pub mod demo;
 mod driver;
 mod load;
 mod machine;
@@ -94,8 +95,11 @@ impl World {
         self.collect();
     }
 
-    /// Hands on what changed. Without a connection nobody hears of it.
+    /// Hands on what guests wrote and what changed. Without a connection nobody hears of it.
     fn collect(&mut self) {
+        for (log, text) in self.machines.console.drain(..) {
+            self.pool.log(&log, text.as_bytes());
+        }
         let changes = std::mem::take(&mut self.machines.changes);
         if self.away.is_none() {
             self.outbox.add(changes);
