@@ -1,8 +1,14 @@
-//! The log as people read it.
+//! The log: what happened, as people read it, and the pairs of intent and outcome that frame
+//! every act on libvirt.
 
+use super::policy::{Permission, Relation, allows};
 use super::{Core, Ctx, Result};
-use crate::model::{Event, EventId, EventType, Severity, VmId};
+use crate::model::{
+    Event, EventId, EventType, NewEvent, Operation, OperationKind, OperationState, Severity, VmId,
+};
 pub use crate::store::ChainReport;
+use crate::store::{self, EventQuery, Writer};
+use serde_json::json;
 
 /// Which events to list.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,13 +27,110 @@ pub struct LogQuery {
 
 impl Core {
     /// Events the caller may see, newest first.
+    ///
+    /// # Errors
+    /// [`super::Error::NotSignedIn`], the database's.
     pub async fn events(&self, ctx: &Ctx, query: LogQuery) -> Result<Vec<Event>> {
-        let _ = (ctx, query);
-        todo!()
+        self.inspect(ctx, move |reader, actor| {
+            let everything = allows(actor.role, Permission::SeeLog, Relation::Others);
+            Ok(reader.events(EventQuery {
+                visible_to: (!everything).then_some(actor.id),
+                vm: query.vm,
+                at_least: query.at_least,
+                event_type: query.event_type,
+                before: query.before,
+                limit: query.limit,
+            })?)
+        })
+        .await
     }
+
     /// Walks the hash chain (admin, auditor).
+    ///
+    /// # Errors
+    /// [`super::Error::NotPermitted`], the database's.
     pub async fn verify_log(&self, ctx: &Ctx) -> Result<ChainReport> {
-        let _ = ctx;
-        todo!()
+        self.inspect(ctx, |reader, actor| {
+            super::auth::permit(actor.role, Permission::VerifyLog, Relation::Others)?;
+            Ok(reader.verify_chain()?)
+        })
+        .await
+    }
+}
+
+/// Logs that an operation was accepted; to be called in the transaction that accepts it. The
+/// intent is closed by [`outcome`] in the transaction that ends it.
+pub(super) fn intent(writer: &Writer<'_>, operation: &Operation, by: &str) -> store::Result<()> {
+    let message = format!("{by} asked to {} {}", verb(operation.kind), operation.vm_name);
+    let event = NewEvent::new(
+        EventType::Vm,
+        Severity::Info,
+        actions(operation.kind).intent,
+        &message,
+    )
+    .user(operation.actor)
+    .vm(operation.vm)
+    .details(json!({ "operation": operation.id }));
+    writer.append_event(&event).map(drop)
+}
+
+/// Logs how an operation ended; to be called in the transaction that ends it.
+pub(super) fn outcome(writer: &Writer<'_>, operation: &Operation) -> store::Result<()> {
+    let actions = actions(operation.kind);
+    let (action, severity, how) = match operation.state {
+        OperationState::Done => (actions.done, Severity::Info, "done".to_owned()),
+        OperationState::Cancelled => (
+            actions.cancelled,
+            Severity::Info,
+            "cancelled, everything undone".to_owned(),
+        ),
+        _ => {
+            let reason = operation.error.as_deref().unwrap_or("for no known reason");
+            (actions.failed, Severity::Warning, format!("failed: {reason}"))
+        }
+    };
+    let message = format!("{} {}: {how}", verb(operation.kind), operation.vm_name);
+    let event = NewEvent::new(EventType::Vm, severity, action, &message)
+        .user(operation.actor)
+        .vm(operation.vm)
+        .details(json!({ "operation": operation.id }));
+    writer.append_event(&event).map(drop)
+}
+
+fn verb(kind: OperationKind) -> &'static str {
+    match kind {
+        OperationKind::Kill => "force off",
+        other => other.as_str(),
+    }
+}
+
+/// The words that frame an operation in the log.
+struct Actions {
+    intent: &'static str,
+    done: &'static str,
+    failed: &'static str,
+    cancelled: &'static str,
+}
+
+fn actions(kind: OperationKind) -> Actions {
+    macro_rules! actions {
+        ($stem:literal) => {
+            Actions {
+                intent: concat!("vm.", $stem, ".intent"),
+                done: concat!("vm.", $stem, ".done"),
+                failed: concat!("vm.", $stem, ".failed"),
+                cancelled: concat!("vm.", $stem, ".cancelled"),
+            }
+        };
+    }
+    match kind {
+        OperationKind::Create => actions!("create"),
+        OperationKind::Start => actions!("start"),
+        OperationKind::Stop => actions!("stop"),
+        OperationKind::Kill => actions!("kill"),
+        OperationKind::Restart => actions!("restart"),
+        OperationKind::Pause => actions!("pause"),
+        OperationKind::Resume => actions!("resume"),
+        OperationKind::Destroy => actions!("destroy"),
     }
 }

@@ -4,11 +4,13 @@ pub mod auth;
 pub mod ctx;
 pub mod error;
 pub mod feed;
+mod images;
 pub mod keeper;
 pub mod log;
 pub mod operations;
 pub mod policy;
 mod secrets;
+mod seed;
 pub mod time;
 pub mod vms;
 
@@ -26,13 +28,14 @@ pub use secrets::SshIdentity;
 
 use crate::hypervisor::{Caller, Hypervisor};
 use crate::model::Limits;
-use crate::store::{Reader, Store, Writer};
+use crate::store::{Epoch, Reader, Store, Writer};
 use auth::Tokens;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 /// The core's part of the configuration, checked.
 #[derive(Clone, Debug)]
@@ -86,6 +89,8 @@ struct Inner {
     ssh: SshIdentity,
     hashing: Semaphore,
     world: feed::World,
+    /// One copy of an image into the pool at a time.
+    importing: tokio::sync::Mutex<()>,
 }
 
 impl Core {
@@ -108,6 +113,7 @@ impl Core {
         let core = Self(Arc::new(Inner {
             world: feed::World::new(),
             hypervisor: Caller::new(hypervisor),
+            importing: tokio::sync::Mutex::default(),
             hashing: Semaphore::new(auth::HASHES_AT_ONCE),
             settings,
             store,
@@ -122,6 +128,15 @@ impl Core {
     /// twarga's own key pair, which every guest lets in.
     pub fn ssh_identity(&self) -> &SshIdentity {
         &self.0.ssh
+    }
+
+    /// UUID of the state directory.
+    fn instance(&self) -> Uuid {
+        self.0.store.instance()
+    }
+
+    fn importing(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.importing
     }
 
     fn settings(&self) -> &Settings {
@@ -160,6 +175,18 @@ impl Core {
     ) -> Result<T> {
         let (store, now) = (self.0.store.clone(), self.now());
         let done = off_worker(move || store.write(now, job)).await;
+        self.world().store_changed();
+        done
+    }
+
+    /// Writes to the database in the name of the keeper of `epoch`.
+    async fn write_as_keeper<T: Send + 'static>(
+        &self,
+        epoch: Epoch,
+        job: impl FnOnce(&Writer<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (store, now) = (self.0.store.clone(), self.now());
+        let done = off_worker(move || store.write_as_keeper(epoch, now, job)).await;
         self.world().store_changed();
         done
     }

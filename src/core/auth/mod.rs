@@ -225,7 +225,7 @@ impl Core {
         self.change(
             ctx,
             Permission::ChangeAccount,
-            |_| Ok(Relation::Own),
+            |_, _| Ok(Relation::Own),
             move |writer, ctx, _| {
                 writer.set_password_hash(ctx.user, &hash)?;
                 writer.revoke_sessions_of(ctx.user, Some(ctx.session))?;
@@ -253,7 +253,7 @@ impl Core {
         self.change(
             ctx,
             Permission::ChangeAccount,
-            |_| Ok(Relation::Own),
+            |_, _| Ok(Relation::Own),
             move |writer, ctx, _| Ok(writer.set_preferences(ctx.user, &preferences)?),
         )
         .await
@@ -279,13 +279,13 @@ impl Core {
         &self,
         ctx: &Ctx,
         permission: Permission,
-        relation: impl FnOnce(&Reader<'_>) -> Result<Relation> + Send + 'static,
+        relation: impl FnOnce(&Reader<'_>, &User) -> Result<Relation> + Send + 'static,
         job: impl FnOnce(&Writer<'_>, &Ctx, &User) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (ctx, now) = (ctx.clone(), self.now());
         self.write(move |writer| {
             let actor = live_user(writer, ctx.session, now)?;
-            permit(actor.role, permission, relation(writer)?)?;
+            permit(actor.role, permission, relation(writer, &actor)?)?;
             job(writer, &ctx, &actor)
         })
         .await

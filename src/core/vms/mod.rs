@@ -1,29 +1,22 @@
-//! Machines: asking for one, acting on one, destroying one.
+//! Machines: asking for one, acting on one, destroying one. What is asked for here is checked,
+//! written down as an operation with its intent, and done by the keeper.
 
-use super::{Core, Ctx, Machine, Result};
+mod create;
+mod files;
+mod power;
+mod request;
+mod steps;
+
+use super::operations::Plan;
+use super::policy::{Permission, Relation, allows};
+use super::{Core, Ctx, Error, Machine, Result, images, log};
+use crate::hypervisor::Mode;
 use crate::model::limits::Usage;
-use crate::model::{Image, Limits, OperationId, VmId};
-
-/// What a person asks for; unchecked.
-#[derive(Clone, Debug, Default)]
-pub struct NewMachine {
-    /// Name.
-    pub name: String,
-    /// Id of an image.
-    pub image: String,
-    /// Memory, MiB.
-    pub memory_mib: u64,
-    /// Virtual processors.
-    pub vcpus: u32,
-    /// Disk, GiB.
-    pub disk_gib: u64,
-    /// Account inside the guest; empty takes the image's default.
-    pub guest_user: String,
-    /// Password for that account (serial console); empty leaves it locked.
-    pub password: String,
-    /// Public keys in OpenSSH form, one per entry.
-    pub ssh_keys: Vec<String>,
-}
+use crate::model::{Image, Limits, OperationId, OperationKind, User, UserId, Vm, VmId, VmStatus, text};
+use crate::store::{NewOperation, NewVm, Reader, Writer};
+pub use request::NewMachine;
+use serde_json::Value;
+use uuid::Uuid;
 
 /// What can be done to a machine that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +27,7 @@ pub enum Action {
     Stop,
     /// Cut the power.
     Kill,
-    /// Reboot.
+    /// Power off and on again.
     Restart,
     /// Halt its processors.
     Pause,
@@ -68,6 +61,18 @@ impl Action {
             Self::Destroy => "destroy",
         }
     }
+
+    fn kind(self) -> OperationKind {
+        match self {
+            Self::Start => OperationKind::Start,
+            Self::Stop => OperationKind::Stop,
+            Self::Kill => OperationKind::Kill,
+            Self::Restart => OperationKind::Restart,
+            Self::Pause => OperationKind::Pause,
+            Self::Resume => OperationKind::Resume,
+            Self::Destroy => OperationKind::Destroy,
+        }
+    }
 }
 
 /// Bounds and use of the one who asks, for a form to check against as it is typed.
@@ -82,34 +87,237 @@ pub struct Allowance {
 /// Why an action on a machine is refused now, for a greyed key; `None` if it is not. Pure: the
 /// core checks again when asked to act.
 pub fn refusal(ctx: &Ctx, machine: &Machine, action: Action) -> Option<String> {
-    let _ = (ctx, machine, action);
-    todo!()
+    let relation = relation(ctx.user(), machine.vm.owner);
+    if !allows(ctx.role(), Permission::ActOnMachine, relation) {
+        return Some("only its owner or an admin may".to_owned());
+    }
+    if let Some(operation) = &machine.operation {
+        return Some(format!(
+            "{} is still at work (operation {})",
+            operation.kind, operation.id
+        ));
+    }
+    state_refusal(machine.status, action).map(str::to_owned)
+}
+
+/// Why a machine in `status` does not take an action.
+fn state_refusal(status: VmStatus, action: Action) -> Option<&'static str> {
+    match (action, status) {
+        (_, VmStatus::Pending) => Some("it is being created"),
+        (_, VmStatus::Destroying) => Some("it is being destroyed"),
+        (Action::Destroy, _) => None,
+        (Action::Start, VmStatus::Running) => Some("it runs already"),
+        (Action::Start, VmStatus::Paused) => Some("it is paused: resume it"),
+        (Action::Start, VmStatus::Stopped | VmStatus::Error) => None,
+        (Action::Resume, VmStatus::Paused) => None,
+        (Action::Resume, _) => Some("it is not paused"),
+        (Action::Kill, VmStatus::Running | VmStatus::Paused | VmStatus::Error) => None,
+        (Action::Stop | Action::Restart, VmStatus::Paused) => Some("it is paused: resume it first"),
+        (Action::Stop | Action::Restart | Action::Pause, VmStatus::Running) => None,
+        (Action::Pause, VmStatus::Paused) => Some("it is paused already"),
+        (Action::Stop | Action::Restart | Action::Pause | Action::Kill, _) => Some("it does not run"),
+    }
+}
+
+/// The steps of an operation on a machine.
+pub(super) fn plan(kind: OperationKind) -> &'static Plan {
+    match kind {
+        OperationKind::Create => &create::PLAN,
+        OperationKind::Start => &power::START,
+        OperationKind::Stop => &power::STOP,
+        OperationKind::Kill => &power::KILL,
+        OperationKind::Restart => &power::RESTART,
+        OperationKind::Pause => &power::PAUSE,
+        OperationKind::Resume => &power::RESUME,
+        OperationKind::Destroy => &power::DESTROY,
+    }
 }
 
 impl Core {
     /// The catalogue.
+    ///
+    /// # Errors
+    /// [`Error::NotSignedIn`], the database's.
     pub async fn images(&self, ctx: &Ctx) -> Result<Vec<Image>> {
-        let _ = ctx;
-        todo!()
+        let tiny_dir = self.settings().tiny_dir.clone();
+        self.inspect(ctx, move |_, _| Ok(images::catalogue(&tiny_dir)))
+            .await
     }
+
     /// The user's bounds and use.
+    ///
+    /// # Errors
+    /// [`Error::NotSignedIn`], the database's.
     pub async fn allowance(&self, ctx: &Ctx) -> Result<Allowance> {
-        let _ = ctx;
-        todo!()
+        let limits = self.settings().limits.clone();
+        self.inspect(ctx, move |reader, actor| {
+            Ok(Allowance {
+                limits,
+                usage: reader.usage(actor.id)?,
+            })
+        })
+        .await
     }
+
     /// Asks for a machine: checks every field, makes its row and queues its creation.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with every field that was refused, [`Error::NotPermitted`].
     pub async fn create_vm(&self, ctx: &Ctx, machine: NewMachine) -> Result<(VmId, OperationId)> {
-        let _ = (ctx, machine);
-        todo!()
+        let checked = self.check_request(machine).await?;
+        let limits = self.settings().limits.clone();
+        let (first, last) = self.settings().forward_ports;
+        let session = self
+            .world()
+            .now()
+            .host
+            .as_ref()
+            .is_some_and(|host| host.mode == Mode::Session);
+        self.change(
+            ctx,
+            Permission::CreateMachine,
+            |_, _| Ok(Relation::Own),
+            move |writer, _, actor| {
+                limits.check_quota(writer.usage(actor.id)?, checked.request.memory_mib)?;
+                let taken = writer.ssh_ports()?;
+                let ssh_port = match session {
+                    true => (first..=last).find(|port| !taken.contains(port)),
+                    false => None,
+                };
+                let vm = writer.insert_vm(&NewVm {
+                    uuid: Uuid::new_v4(),
+                    owner: actor.id,
+                    request: &checked.request,
+                    guest_user: &checked.guest_user,
+                    ssh_port,
+                })?;
+                let name = checked.request.name.as_str().to_owned();
+                let input = serde_json::to_value(create::Input {
+                    request: checked.request,
+                    source: checked.source,
+                })
+                .map_err(|error| Error::Internal(format!("writing an operation down: {error}")))?;
+                let queued = Queued {
+                    kind: OperationKind::Create,
+                    vm,
+                    name: &name,
+                    owner: actor.id,
+                    input: &input,
+                };
+                Ok((vm, queued.accept(writer, actor)?))
+            },
+        )
+        .await
+        .inspect(|_| self.poke())
     }
+
     /// Asks for an action on a machine. Destroying asks nothing back: the front does.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::NotPermitted`], [`Error::Busy`], and [`Error::Conflict`] if
+    /// the machine's state does not take the action.
     pub async fn act(&self, ctx: &Ctx, vm: VmId, action: Action) -> Result<OperationId> {
-        let _ = (ctx, vm, action);
-        todo!()
+        let world = self.world().now();
+        self.change(
+            ctx,
+            Permission::ActOnMachine,
+            move |reader, actor| Ok(relation(actor.id, visible(reader, actor, vm)?.owner)),
+            move |writer, _, actor| {
+                let row = writer.vm(vm)?.ok_or_else(|| unknown(vm))?;
+                let status = match world.as_of {
+                    Some(_) => super::feed::status(&row, world.domains.get(&row.uuid)).0,
+                    None => row.status,
+                };
+                let queued = Queued {
+                    kind: action.kind(),
+                    vm,
+                    name: row.name.as_str(),
+                    owner: row.owner,
+                    input: &Value::Null,
+                };
+                // A running operation is the better reason: it says what to wait for.
+                let accepted = queued.accept(writer, actor)?;
+                match state_refusal(status, action) {
+                    Some(reason) => Err(Error::Conflict(format!(
+                        "{} {}: {reason}",
+                        action.verb(),
+                        row.name
+                    ))),
+                    None => Ok(accepted),
+                }
+            },
+        )
+        .await
+        .inspect(|_| self.poke())
     }
+
     /// A machine by `NAME` (one's own), or `OWNER/NAME`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for one that the caller may not see.
     pub async fn find_vm(&self, ctx: &Ctx, name: &str) -> Result<Machine> {
-        let _ = (ctx, name);
-        todo!()
+        let view = self.watch(ctx).await?.view();
+        let (owner, short) = match name.split_once('/') {
+            Some((owner, short)) => (owner, short),
+            None => (ctx.username().as_str(), name),
+        };
+        view.machines
+            .iter()
+            .find(|machine| machine.owner == owner && machine.vm.name.as_str() == short)
+            .cloned()
+            .ok_or_else(|| Error::NotFound {
+                what: "machine",
+                name: text::visible_within(name, 100),
+            })
+    }
+}
+
+/// An operation about to be written down together with its intent.
+struct Queued<'a> {
+    kind: OperationKind,
+    vm: VmId,
+    name: &'a str,
+    owner: UserId,
+    input: &'a Value,
+}
+
+impl Queued<'_> {
+    fn accept(&self, writer: &Writer<'_>, actor: &User) -> Result<OperationId> {
+        let id = writer.insert_operation(&NewOperation {
+            kind: self.kind,
+            vm: self.vm,
+            vm_name: self.name,
+            owner: self.owner,
+            actor: actor.id,
+            input: self.input,
+            step_count: plan(self.kind).steps.len(),
+        })?;
+        let operation = writer
+            .operation(id)?
+            .ok_or(crate::store::Error::Missing("operation"))?;
+        log::intent(writer, &operation, actor.username.as_str())?;
+        Ok(id)
+    }
+}
+
+fn relation(actor: UserId, owner: UserId) -> Relation {
+    if actor == owner {
+        Relation::Own
+    } else {
+        Relation::Others
+    }
+}
+
+fn visible(reader: &Reader<'_>, actor: &User, id: VmId) -> Result<Vm> {
+    reader
+        .vm(id)?
+        .filter(|vm| allows(actor.role, Permission::SeeMachine, relation(actor.id, vm.owner)))
+        .ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: VmId) -> Error {
+    Error::NotFound {
+        what: "machine",
+        name: id.to_string(),
     }
 }

@@ -1,0 +1,153 @@
+//! Settles the machines' rows with what libvirt says, while no operation is at work on them:
+//! status, run, start time and address. Changes from outside become events; nothing is ever
+//! deleted here.
+
+use crate::core::feed::status;
+use crate::core::{Core, Result};
+use crate::hypervisor::{Domain, DomainState, Lane};
+use crate::model::vm::Address;
+use crate::model::{EventType, NewEvent, Severity, Vm, VmStatus};
+use crate::store::Epoch;
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// How long one look at a domain may take.
+const LOOK_DEADLINE: Duration = Duration::from_secs(5);
+/// An address that is known is asked for again after this, one that is not after a tenth of it.
+const ADDRESS_AGE: Duration = Duration::from_secs(30);
+/// Looks at addresses in one round, so that many machines do not make one round long.
+const ADDRESSES_AT_ONCE: usize = 50;
+
+/// Runs until `ending` turns true.
+pub async fn run(core: Core, epoch: Epoch, mut ending: watch::Receiver<bool>) {
+    let mut truth = core.world().subscribe();
+    let mut asked: HashMap<Uuid, Instant> = HashMap::new();
+    loop {
+        if let Err(error) = settle_all(&core, epoch, &mut asked).await {
+            tracing::warn!(%error, "cannot settle machines with libvirt");
+        }
+        tokio::select! {
+            changed = truth.changed() => if changed.is_err() { return },
+            _ = ending.wait_for(|&ending| ending) => return,
+        }
+    }
+}
+
+async fn settle_all(core: &Core, epoch: Epoch, asked: &mut HashMap<Uuid, Instant>) -> Result<()> {
+    let truth = core.world().now();
+    if truth.as_of.is_none() {
+        return Ok(());
+    }
+    asked.retain(|uuid, _| truth.domains.contains_key(uuid));
+    let mut questions = ADDRESSES_AT_ONCE;
+    for vm in &truth.vms {
+        let busy = truth.operations.iter().any(|operation| operation.vm == vm.id);
+        let domain = truth.domains.get(&vm.uuid);
+        if !busy {
+            settle_status(core, epoch, vm, domain).await?;
+        }
+        if let Some(domain) = domain {
+            settle_run(core, epoch, vm, domain).await?;
+            let due = match asked.get(&vm.uuid) {
+                None => true,
+                Some(at) => {
+                    at.elapsed()
+                        >= if vm.address.is_some() {
+                            ADDRESS_AGE
+                        } else {
+                            ADDRESS_AGE / 10
+                        }
+                }
+            };
+            if due && questions > 0 && domain.state == DomainState::Running {
+                questions -= 1;
+                asked.insert(vm.uuid, Instant::now());
+                settle_address(core, epoch, vm).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes down what changed without an operation of twarga's.
+async fn settle_status(core: &Core, epoch: Epoch, vm: &Vm, domain: Option<&Domain>) -> Result<()> {
+    let (now, reason) = status(vm, domain);
+    if now == vm.status && reason == vm.reason {
+        return Ok(());
+    }
+    let (id, was, name) = (vm.id, vm.status, vm.name.clone());
+    core.write_as_keeper(epoch, move |writer| {
+        // Looked at again: an operation may have been accepted, or have ended, meanwhile.
+        let unchanged = writer.vm(id)?.is_some_and(|row| row.status == was);
+        let idle = writer.operations(crate::store::OperationFilter {
+            active: true,
+            limit: u32::MAX,
+            ..Default::default()
+        })?;
+        if !unchanged || idle.iter().any(|operation| operation.vm == id) {
+            return Ok(());
+        }
+        writer.set_vm_status(id, now, reason.as_deref())?;
+        if now != was {
+            let severity = if now == VmStatus::Error {
+                Severity::Warning
+            } else {
+                Severity::Info
+            };
+            let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            let message = format!("{name} is {now}, it was {was}; twarga did not do this{why}");
+            writer.append_event(
+                &NewEvent::new(EventType::Vm, severity, "vm.changed_outside", &message).vm(id),
+            )?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Notes which run is going on and since when.
+async fn settle_run(core: &Core, epoch: Epoch, vm: &Vm, domain: &Domain) -> Result<()> {
+    let id = vm.id;
+    let known = core.read(move |reader| Ok(reader.vm_run(id)?)).await?;
+    if known == domain.run {
+        return Ok(());
+    }
+    let (uuid, run) = (vm.uuid, domain.run);
+    let started_at = match run {
+        Some(_) => {
+            let asked = core
+                .hypervisor()
+                .call(Lane::Act, "ask for a start time", LOOK_DEADLINE, move |it| {
+                    it.started_at(uuid)
+                });
+            asked.await.ok().flatten()
+        }
+        None => None,
+    };
+    core.write_as_keeper(epoch, move |writer| {
+        if run.is_none() {
+            writer.set_vm_address(id, None)?;
+        }
+        Ok(writer.set_vm_run(id, run, started_at)?)
+    })
+    .await
+}
+
+/// Notes the guest's address; a running guest that shows none keeps its last one.
+async fn settle_address(core: &Core, epoch: Epoch, vm: &Vm) -> Result<()> {
+    let (id, uuid) = (vm.id, vm.uuid);
+    let asked = core
+        .hypervisor()
+        .call(Lane::Act, "ask for addresses", LOOK_DEADLINE, move |it| {
+            it.addresses(uuid)
+        });
+    let best: Option<Address> = asked.await.ok().and_then(|addresses| addresses.first().copied());
+    if best.is_none() || best == vm.address {
+        return Ok(());
+    }
+    core.write_as_keeper(epoch, move |writer| Ok(writer.set_vm_address(id, best)?))
+        .await
+}

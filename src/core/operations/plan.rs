@@ -1,0 +1,215 @@
+//! What an operation is made of, and what its steps are given.
+
+use crate::core::{Core, Error, Result};
+use crate::hypervisor::{self, Hypervisor, Lane};
+use crate::model::{Operation, OperationId, Progress, VmId};
+use crate::store::{self, Epoch, Writer};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// A step's work.
+pub type Work<'a, T> = Pin<Box<dyn Future<Output = std::result::Result<T, Stop>> + Send + 'a>>;
+
+/// A named step. Both halves must bear being done twice: a crash between an act and its record
+/// leaves it to be done again.
+pub trait Step: Send + Sync {
+    /// Its stable name, which the database, the screen and scripts show.
+    fn name(&self) -> &'static str;
+
+    /// Acts. What it returns is kept for its undo.
+    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value>;
+
+    /// Takes back what [`Step::run`] did, wholly or in part done. `output` is what it returned,
+    /// or null if it did not come so far. There is no default: a step that needs no undo says so.
+    fn undo<'a>(&'a self, job: &'a Job, output: &'a Value) -> Work<'a, ()>;
+}
+
+/// What happens when a step fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// What was done is undone.
+    Backward,
+    /// The step is tried again a few times; then the operation fails where it stands, and asking
+    /// for it again goes on from there. For what cannot be taken back.
+    Forward,
+}
+
+/// The steps of one kind of operation.
+pub struct Plan {
+    /// In order.
+    pub steps: &'static [&'static dyn Step],
+    /// When one fails.
+    pub recovery: Recovery,
+    /// Called in the transaction that makes the operation final, to settle what depends on it.
+    pub settle: fn(&Writer<'_>, &Operation) -> store::Result<()>,
+}
+
+/// Why a step stops without being done.
+#[derive(Debug)]
+pub enum Stop {
+    /// It failed.
+    Failed(Error),
+    /// Somebody asked for the operation to be cancelled.
+    Cancelled,
+    /// The keeper is ending; the next one does the step again.
+    HandOver,
+}
+
+impl<E: Into<Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        match error.into() {
+            Error::Store(store::Error::Superseded) => Self::HandOver,
+            error => Self::Failed(error),
+        }
+    }
+}
+
+/// How long an action on a domain may take. Long, because a libvirtd that probes QEMU's
+/// capabilities anew takes up to 52 s to define a domain (DESIGN.md, Facts).
+const ACT_DEADLINE: Duration = Duration::from_secs(90);
+
+/// One operation at work: what its steps may use.
+pub struct Job {
+    /// The operation.
+    pub id: OperationId,
+    /// Its machine.
+    pub vm: VmId,
+    core: Core,
+    epoch: Epoch,
+    input: Value,
+    ending: watch::Receiver<bool>,
+    progress: Mutex<Option<Progress>>,
+    remark: Mutex<Option<String>>,
+}
+
+impl Job {
+    /// An operation in the hands of the keeper of `epoch`, until `ending` turns true.
+    pub fn new(
+        core: &Core,
+        epoch: Epoch,
+        operation: &Operation,
+        input: Value,
+        ending: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            id: operation.id,
+            vm: operation.vm,
+            core: core.clone(),
+            epoch,
+            input,
+            ending,
+            progress: Mutex::default(),
+            remark: Mutex::default(),
+        }
+    }
+
+    /// The core.
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// What the operation was accepted with.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if it is of another form, as of a newer program.
+    pub fn input<T: DeserializeOwned>(&self) -> Result<T> {
+        T::deserialize(&self.input)
+            .map_err(|error| Error::Internal(format!("the operation's input: {error}")))
+    }
+
+    /// Calls the hypervisor.
+    ///
+    /// # Errors
+    /// The call's.
+    pub async fn call<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        job: impl FnOnce(&dyn Hypervisor) -> hypervisor::Result<T> + Send + 'static,
+    ) -> std::result::Result<T, Stop> {
+        let done = self
+            .core
+            .hypervisor()
+            .call(Lane::Act, name, ACT_DEADLINE, job)
+            .await;
+        self.core.world().hypervisor_changed();
+        Ok(done?)
+    }
+
+    /// Writes to the database in the name of the keeper.
+    ///
+    /// # Errors
+    /// [`Stop::HandOver`] if another keeper took over.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Writer<'_>) -> Result<T> + Send + 'static,
+    ) -> std::result::Result<T, Stop> {
+        Ok(self.core.write_as_keeper(self.epoch, job).await?)
+    }
+
+    /// Waits, unless there is a reason to stop.
+    ///
+    /// # Errors
+    /// [`Stop::Cancelled`], [`Stop::HandOver`].
+    pub async fn pause(&self, time: Duration) -> std::result::Result<(), Stop> {
+        let mut truth = self.core.world().subscribe();
+        let cancelled = async {
+            // The channel ends with the core, and with it this operation's keeper.
+            while !self.cancel_requested() && truth.changed().await.is_ok() {}
+        };
+        tokio::select! {
+            done = self.pause_undoing(time) => done,
+            () = cancelled => Err(Stop::Cancelled),
+        }
+    }
+
+    /// Waits, and does not care whether somebody cancels: that is what is being done.
+    ///
+    /// # Errors
+    /// [`Stop::HandOver`].
+    pub async fn pause_undoing(&self, time: Duration) -> std::result::Result<(), Stop> {
+        let mut ending = self.ending.clone();
+        tokio::select! {
+            () = tokio::time::sleep(time) => Ok(()),
+            // An error means that the keeper is gone altogether.
+            _ = ending.wait_for(|&ending| ending) => Err(Stop::HandOver),
+        }
+    }
+
+    /// Whether somebody asked for the operation to be cancelled.
+    pub fn cancel_requested(&self) -> bool {
+        let truth = self.core.world().now();
+        truth
+            .operations
+            .iter()
+            .any(|it| it.id == self.id && it.cancel_requested)
+    }
+
+    /// Tells how far the step is; written down every now and then.
+    pub fn set_progress(&self, progress: Option<Progress>) {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+    }
+
+    /// How far the step is.
+    pub fn progress(&self) -> Option<Progress> {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leaves a remark on a step that is done all the same.
+    pub fn remark(&self, text: String) {
+        *self.remark.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+
+    /// The remark of the step that ended.
+    pub fn take_remark(&self) -> Option<String> {
+        self.remark.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Shows on every front that operations cannot be recorded, or that they can.
+    pub fn report_database(&self, problem: Option<String>) {
+        self.core.world().report("operations", problem);
+    }
+}

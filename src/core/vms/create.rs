@@ -1,0 +1,216 @@
+//! Making a machine: its steps and their undoing.
+
+use super::files::Files;
+use super::steps::{PowerOn, Prepare, Reachable, machine, mode};
+use crate::core::images::Source;
+use crate::core::log;
+use crate::core::operations::{Job, Plan, Recovery, Step, Stop, Work};
+use crate::core::seed::{self, Seed};
+use crate::hypervisor::{self, DomainSpec, Mode, Network, Ownership, VolumeFormat, VolumeSpec};
+use crate::model::{Operation, OperationState, VmRequest, VmStatus};
+use crate::store::{self, Writer};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::io::Cursor;
+
+/// What a create operation was accepted with.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Input {
+    /// What was asked for.
+    pub request: VmRequest,
+    /// Where the image's bytes are.
+    pub source: Source,
+}
+
+/// Creation, step by step.
+pub static PLAN: Plan = Plan {
+    steps: &[
+        &Reserve, &Prepare, &Image, &Disk, &SeedDisk, &Define, &PowerOn, &Reachable,
+    ],
+    recovery: Recovery::Backward,
+    settle,
+};
+
+/// A machine that came to be is out of `pending`; libvirt says the rest. One that did not is
+/// gone already: its first step's undo removed its row.
+fn settle(writer: &Writer<'_>, operation: &Operation) -> store::Result<()> {
+    if operation.state == OperationState::Done {
+        writer.set_vm_status(operation.vm, VmStatus::Running, None)?;
+    }
+    log::outcome(writer, operation)
+}
+
+/// The row, which was made when the operation was accepted.
+struct Reserve;
+
+impl Step for Reserve {
+    fn name(&self) -> &'static str {
+        "reserve"
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
+        Box::pin(async move {
+            machine(job).await?;
+            Ok(Value::Null)
+        })
+    }
+
+    fn undo<'a>(&'a self, job: &'a Job, _: &'a Value) -> Work<'a, ()> {
+        Box::pin(async move {
+            let id = job.vm;
+            job.write(move |writer| match writer.vm(id)? {
+                Some(_) => Ok(writer.remove_vm(id)?),
+                None => Ok(()),
+            })
+            .await
+        })
+    }
+}
+
+/// The image's bytes are in the pool.
+struct Image;
+
+impl Step for Image {
+    fn name(&self) -> &'static str {
+        "image"
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
+        Box::pin(async move {
+            job.input::<Input>()?.source.bring(job).await?;
+            Ok(Value::Null)
+        })
+    }
+
+    /// The copy is every machine's and stays.
+    fn undo<'a>(&'a self, _: &'a Job, _: &'a Value) -> Work<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// The machine's own disk.
+struct Disk;
+
+impl Step for Disk {
+    fn name(&self) -> &'static str {
+        "disk"
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
+        Box::pin(async move {
+            let vm = machine(job).await?;
+            let spec = VolumeSpec {
+                name: Files::of(&vm).disk(),
+                format: VolumeFormat::Qcow2,
+                capacity: vm.disk_gib << 30,
+                backing: job.input::<Input>()?.source.backing(),
+            };
+            job.call("create the disk", move |it| it.create_volume(&spec))
+                .await?;
+            Ok(Value::Null)
+        })
+    }
+
+    fn undo<'a>(&'a self, job: &'a Job, _: &'a Value) -> Work<'a, ()> {
+        Box::pin(async move { delete(job, Files::disk).await })
+    }
+}
+
+/// The seed disk.
+struct SeedDisk;
+
+impl Step for SeedDisk {
+    fn name(&self) -> &'static str {
+        "seed"
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
+        Box::pin(async move {
+            let vm = machine(job).await?;
+            let request = job.input::<Input>()?.request;
+            let mut ssh_keys = vec![job.core().ssh_identity().public_key.clone()];
+            ssh_keys.extend(request.ssh_keys);
+            let image = seed::image(&Seed {
+                instance: vm.uuid,
+                hostname: vm.name.as_str(),
+                user: &vm.guest_user,
+                password_hash: request.password_hash.as_deref(),
+                ssh_keys: &ssh_keys,
+            })?;
+            let name = Files::of(&vm).seed();
+            job.call("write the seed disk", move |it| {
+                it.upload(&name, image.len() as u64, &mut Cursor::new(image), &mut |_| {})
+            })
+            .await?;
+            Ok(Value::Null)
+        })
+    }
+
+    fn undo<'a>(&'a self, job: &'a Job, _: &'a Value) -> Work<'a, ()> {
+        Box::pin(async move { delete(job, Files::seed).await })
+    }
+}
+
+async fn delete(job: &Job, name: fn(&Files) -> String) -> Result<(), Stop> {
+    let name = name(&Files::of(&machine(job).await?));
+    job.call("delete a volume", move |it| it.delete_volume(&name))
+        .await
+}
+
+/// The domain.
+struct Define;
+
+impl Step for Define {
+    fn name(&self) -> &'static str {
+        "define"
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
+        Box::pin(async move {
+            let vm = machine(job).await?;
+            let files = Files::of(&vm);
+            let network = match mode(job).await? {
+                Mode::Session => Network::User,
+                Mode::System | Mode::Simulated => Network::Libvirt(job.core().settings().network.clone()),
+            };
+            let spec = DomainSpec {
+                uuid: vm.uuid,
+                name: vm.domain_name(),
+                ownership: Ownership {
+                    instance: job.core().instance(),
+                    machine: vm.uuid,
+                    owner: vm.owner.0,
+                },
+                memory_mib: vm.memory_mib,
+                vcpus: vm.vcpus,
+                boot: job.input::<Input>()?.source.boot(),
+                disk: files.disk(),
+                seed: files.seed(),
+                log: files.log(),
+                network,
+            };
+            job.call("define the domain", move |it| it.define(&spec)).await?;
+            Ok(Value::Null)
+        })
+    }
+
+    /// The domain, and the logs that libvirt made for it.
+    fn undo<'a>(&'a self, job: &'a Job, _: &'a Value) -> Work<'a, ()> {
+        Box::pin(async move {
+            let vm = machine(job).await?;
+            let (uuid, files) = (vm.uuid, Files::of(&vm));
+            job.call("undefine a domain", move |it| match it.undefine(uuid) {
+                Ok(()) | Err(hypervisor::Error::NotFound(_)) => {
+                    let (disk, seed) = (files.disk(), files.seed());
+                    let logs = files
+                        .among(&it.volumes()?)
+                        .into_iter()
+                        .filter(|it| *it != disk && *it != seed);
+                    logs.map(|name| it.delete_volume(&name)).collect()
+                }
+                Err(error) => Err(error),
+            })
+            .await
+        })
+    }
+}

@@ -1,0 +1,183 @@
+//! Checking what a person asks for, every field at once.
+
+use crate::core::images::{self, Source};
+use crate::core::{Core, Error, Result, auth};
+use crate::model::{Field, FieldError, Image, Limits, Readiness, VmName, VmRequest, ssh_key, text};
+
+/// Most keys of one machine.
+const MAX_KEYS: usize = 20;
+/// Longest password of a guest's account, bytes: crypt's work grows with it.
+const MAX_GUEST_PASSWORD: usize = 128;
+
+/// What a person asks for; unchecked.
+#[derive(Clone, Default)]
+pub struct NewMachine {
+    /// Name.
+    pub name: String,
+    /// Id of an image.
+    pub image: String,
+    /// Memory, MiB.
+    pub memory_mib: u64,
+    /// Virtual processors.
+    pub vcpus: u32,
+    /// Disk, GiB.
+    pub disk_gib: u64,
+    /// Account inside the guest; empty takes the image's default.
+    pub guest_user: String,
+    /// Password for that account (serial console); empty leaves it locked.
+    pub password: String,
+    /// Public keys in OpenSSH form, one per entry.
+    pub ssh_keys: Vec<String>,
+}
+
+impl std::fmt::Debug for NewMachine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewMachine")
+            .field("name", &self.name)
+            .field("image", &self.image)
+            .finish_non_exhaustive()
+    }
+}
+
+impl NewMachine {
+    /// Every field that would be refused, and why; pure, for a form that checks as it is typed.
+    /// Quotas and names that are taken are found out when the machine is asked for.
+    pub fn problems(&self, limits: &Limits, catalogue: &[Image]) -> Vec<FieldError> {
+        let image = catalogue.iter().find(|image| image.id == self.image);
+        let checks = [
+            VmName::parse(&self.name).map(drop),
+            check_image(&self.image, image),
+            limits.check_memory(self.memory_mib),
+            limits.check_vcpus(self.vcpus),
+            limits.check_disk(self.disk_gib),
+            check_least_disk(self.disk_gib, image),
+            check_guest_user(&self.guest_user),
+            check_guest_password(&self.password),
+            check_key_count(self.ssh_keys.len()),
+        ];
+        let keys = self.ssh_keys.iter().map(|key| ssh_key::parse(key).map(drop));
+        checks
+            .into_iter()
+            .chain(keys)
+            .filter_map(std::result::Result::err)
+            .collect()
+    }
+}
+
+/// A request that passed, with what it will be made from.
+pub struct Checked {
+    pub request: VmRequest,
+    pub guest_user: String,
+    pub source: Source,
+}
+
+impl Core {
+    /// Checks everything that can be checked without a transaction.
+    pub(super) async fn check_request(&self, machine: NewMachine) -> Result<Checked> {
+        let (limits, tiny_dir) = (self.settings().limits.clone(), self.settings().tiny_dir.clone());
+        self.crunch(move || {
+            let catalogue = images::catalogue(&tiny_dir);
+            let problems = machine.problems(&limits, &catalogue);
+            if !problems.is_empty() {
+                return Err(Error::Invalid(problems));
+            }
+            let image = catalogue.into_iter().find(|image| image.id == machine.image);
+            let default_user = image.map(|image| image.default_user).unwrap_or_default();
+            let source = images::source(&tiny_dir, &machine.image)
+                .map_err(|reason| FieldError::new(Field::Image, reason))?;
+            let password_hash = match machine.password.as_str() {
+                "" => None,
+                password => Some(auth::guest_hash(password)?),
+            };
+            let ssh_keys = machine
+                .ssh_keys
+                .iter()
+                .map(|key| ssh_key::parse(key))
+                .collect::<std::result::Result<_, _>>()?;
+            let named = Some(machine.guest_user).filter(|user| !user.is_empty());
+            Ok(Checked {
+                guest_user: named.clone().unwrap_or(default_user),
+                request: VmRequest {
+                    name: VmName::parse(&machine.name)?,
+                    image: machine.image,
+                    memory_mib: machine.memory_mib,
+                    vcpus: machine.vcpus,
+                    disk_gib: machine.disk_gib,
+                    guest_user: named,
+                    password_hash,
+                    ssh_keys,
+                },
+                source,
+            })
+        })
+        .await
+    }
+}
+
+fn check_image(id: &str, image: Option<&Image>) -> std::result::Result<(), FieldError> {
+    match image.map(|image| &image.readiness) {
+        Some(Readiness::Ready) => Ok(()),
+        Some(Readiness::Unavailable(reason)) => Err(FieldError::new(Field::Image, reason.clone())),
+        None if id.is_empty() => Err(FieldError::new(Field::Image, "choose an image")),
+        None => {
+            let reason = format!(
+                "no image `{}`; see `twarga image list`",
+                text::visible_within(id, 60)
+            );
+            Err(FieldError::new(Field::Image, reason))
+        }
+    }
+}
+
+fn check_least_disk(disk_gib: u64, image: Option<&Image>) -> std::result::Result<(), FieldError> {
+    match image {
+        Some(image) if disk_gib < image.min_disk_gib => Err(FieldError::new(
+            Field::Disk,
+            format!("{} needs at least {} GiB", image.id, image.min_disk_gib),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The account's name as `useradd` accepts it; empty for the image's default.
+fn check_guest_user(name: &str) -> std::result::Result<(), FieldError> {
+    let refuse = |reason: &str| Err(FieldError::new(Field::GuestUser, reason));
+    if name.is_empty() {
+        return Ok(());
+    }
+    let lower = |c: char| c.is_ascii_lowercase();
+    if name.len() > 32 || !name.starts_with(|c| lower(c) || c == '_') {
+        return refuse("1 to 32 characters, starting with a-z or _");
+    }
+    if !name
+        .chars()
+        .all(|c| lower(c) || c.is_ascii_digit() || c == '_' || c == '-')
+    {
+        return refuse("only a-z, 0-9, - and _");
+    }
+    if name == "root" {
+        return refuse("root stays locked; choose another name");
+    }
+    Ok(())
+}
+
+fn check_guest_password(password: &str) -> std::result::Result<(), FieldError> {
+    let refuse = |reason: String| Err(FieldError::new(Field::Password, reason));
+    if password.len() > MAX_GUEST_PASSWORD {
+        return refuse(format!("at most {MAX_GUEST_PASSWORD} bytes"));
+    }
+    if password.chars().any(char::is_control) {
+        return refuse("it has a character that cannot be typed".to_owned());
+    }
+    if !password.is_empty() && password.chars().count() < 8 {
+        return refuse("at least 8 characters, or none: then only keys let in".to_owned());
+    }
+    Ok(())
+}
+
+fn check_key_count(count: usize) -> std::result::Result<(), FieldError> {
+    if count <= MAX_KEYS {
+        return Ok(());
+    }
+    Err(FieldError::new(Field::SshKey, format!("at most {MAX_KEYS} keys")))
+}

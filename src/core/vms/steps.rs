@@ -1,0 +1,372 @@
+//! Steps that several operations on machines share.
+
+use super::files::Files;
+use crate::core::Error;
+use crate::core::operations::{Job, Step, Stop, Work};
+use crate::hypervisor::{self, DomainState, Mode};
+use crate::model::Vm;
+use serde_json::{Value, json};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+/// Between two looks at a guest that is booting or shutting down.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// A guest that is still booting ignores the power button, so it is pressed again.
+const PRESS_EVERY: Duration = Duration::from_secs(10);
+/// How long a forwarded port may take to answer one look.
+const BANNER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The operation's machine.
+pub async fn machine(job: &Job) -> Result<Vm, Stop> {
+    let id = job.vm;
+    let vm = job.core().read(move |reader| Ok(reader.vm(id)?)).await?;
+    vm.ok_or_else(|| {
+        Stop::Failed(Error::NotFound {
+            what: "machine",
+            name: id.to_string(),
+        })
+    })
+}
+
+/// How machines run here.
+pub async fn mode(job: &Job) -> Result<Mode, Stop> {
+    Ok(job.call("connect", |it| it.host()).await?.mode)
+}
+
+/// Pool and network are ready.
+pub struct Prepare;
+
+impl Step for Prepare {
+    fn name(&self) -> &'static str {
+        "prepare"
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
+        Box::pin(async move {
+            let changed = job.call("prepare pool and network", |it| it.prepare()).await?;
+            if !changed.is_empty() {
+                job.remark(changed.join("; "));
+            }
+            Ok(Value::Null)
+        })
+    }
+
+    /// Pool and network belong to all machines and stay.
+    fn undo<'a>(&'a self, _: &'a Job, _: &'a Value) -> Work<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// The domain runs, and in session mode its SSH port is forwarded.
+pub struct PowerOn;
+
+impl Step for PowerOn {
+    fn name(&self) -> &'static str {
+        "start"
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
+        Box::pin(async move {
+            let vm = machine(job).await?;
+            let uuid = vm.uuid;
+            let before = job.call("look at a domain", move |it| it.state(uuid)).await?;
+            let was_on = matches!(before, Some(DomainState::Running | DomainState::ShuttingDown));
+            job.call("start a domain", move |it| it.start(uuid)).await?;
+            if mode(job).await? == Mode::Session {
+                forward(job, &vm).await?;
+            }
+            Ok(json!({ "started": !was_on }))
+        })
+    }
+
+    /// Off again, unless it ran before.
+    fn undo<'a>(&'a self, job: &'a Job, output: &'a Value) -> Work<'a, ()> {
+        Box::pin(async move {
+            let uuid = machine(job).await?.uuid;
+            if output["started"] != json!(false) {
+                off(job, uuid).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Cuts a domain's power; one that is gone has none.
+async fn off(job: &Job, uuid: uuid::Uuid) -> Result<(), Stop> {
+    job.call("force a domain off", move |it| match it.force_off(uuid) {
+        Err(hypervisor::Error::NotFound(_)) => Ok(()),
+        done => done,
+    })
+    .await
+}
+
+/// Forwards the machine's port, or another one if something else took it meanwhile.
+async fn forward(job: &Job, vm: &Vm) -> Result<(), Stop> {
+    let (uuid, id) = (vm.uuid, vm.id);
+    let (first, last) = job.core().settings().forward_ports;
+    let taken = job.core().read(|reader| Ok(reader.ssh_ports()?)).await?;
+    let others = (first..=last).filter(|port| !taken.contains(port));
+    for port in vm.ssh_port.into_iter().chain(others) {
+        match job
+            .call("forward a port", move |it| it.forward_ssh(uuid, port))
+            .await
+        {
+            Ok(()) => {
+                if Some(port) != vm.ssh_port {
+                    job.write(move |writer| Ok(writer.set_vm_ssh_port(id, port)?))
+                        .await?;
+                    job.remark(format!("its SSH port is now {port}: the old one was taken"));
+                }
+                return Ok(());
+            }
+            Err(Stop::Failed(Error::Hypervisor(hypervisor::Error::Conflict(_)))) => {}
+            Err(stop) => return Err(stop),
+        }
+    }
+    let reason = format!("no port from {first} to {last} is free on 127.0.0.1; widen `forward_ports`");
+    Err(Stop::Failed(Error::Conflict(reason)))
+}
+
+/// The guest can be reached: it has an address, or its forwarded port answers. A guest that
+/// does not get there keeps running, and the step says so.
+pub struct Reachable;
+
+impl Step for Reachable {
+    fn name(&self) -> &'static str {
+        "address"
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
+        Box::pin(async move {
+            let vm = machine(job).await?;
+            let session = mode(job).await? == Mode::Session;
+            let patience = job.core().settings().address_timeout;
+            let began = Instant::now();
+            while began.elapsed() < patience {
+                let reached = if session {
+                    answers(&vm).await
+                } else {
+                    addressed(job, &vm).await?
+                };
+                if reached {
+                    return Ok(Value::Null);
+                }
+                let uuid = vm.uuid;
+                let state = job.call("look at a domain", move |it| it.state(uuid)).await?;
+                if !matches!(
+                    state,
+                    Some(DomainState::Running | DomainState::Paused | DomainState::PausedOnError)
+                ) {
+                    let reason = "the guest went off while booting; its console log says why".to_owned();
+                    return Err(Stop::Failed(Error::Conflict(reason)));
+                }
+                job.pause(LOOK_EVERY).await?;
+            }
+            let seconds = patience.as_secs();
+            job.remark(format!(
+                "no address after {seconds} s; the machine runs, look at its console"
+            ));
+            Ok(Value::Null)
+        })
+    }
+
+    /// Nothing was changed.
+    fn undo<'a>(&'a self, _: &'a Job, _: &'a Value) -> Work<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+async fn addressed(job: &Job, vm: &Vm) -> Result<bool, Stop> {
+    let (uuid, id) = (vm.uuid, vm.id);
+    let best = job
+        .call("ask for addresses", move |it| it.addresses(uuid))
+        .await?
+        .first()
+        .copied();
+    if best.is_some() {
+        job.write(move |writer| Ok(writer.set_vm_address(id, best)?))
+            .await?;
+    }
+    Ok(best.is_some())
+}
+
+/// Whether an SSH server greets behind the machine's forwarded port.
+async fn answers(vm: &Vm) -> bool {
+    let Some(port) = vm.ssh_port else { return false };
+    let look = async {
+        let mut stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+            .await
+            .ok()?;
+        let mut greeting = [0u8; 4];
+        stream.read_exact(&mut greeting).await.ok()?;
+        (&greeting == b"SSH-").then_some(())
+    };
+    matches!(timeout(BANNER_PATIENCE, look).await, Ok(Some(())))
+}
+
+/// The guest was asked to power off, and did.
+pub struct ShutDown;
+
+impl Step for ShutDown {
+    fn name(&self) -> &'static str {
+        "shut down"
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
+        Box::pin(async move {
+            let uuid = machine(job).await?.uuid;
+            let patience = job.core().settings().stop_timeout;
+            let began = Instant::now();
+            let mut pressed: Option<Instant> = None;
+            while began.elapsed() < patience {
+                let state = job.call("look at a domain", move |it| it.state(uuid)).await?;
+                match state {
+                    None => return Err(gone()),
+                    Some(DomainState::Off | DomainState::Crashed) => return Ok(Value::Null),
+                    Some(DomainState::Paused | DomainState::PausedOnError) => {
+                        let reason = "the guest is paused and cannot hear; resume it, or force it off";
+                        return Err(Stop::Failed(Error::Conflict(reason.to_owned())));
+                    }
+                    Some(DomainState::Running | DomainState::ShuttingDown) => {}
+                }
+                if pressed.is_none_or(|at| at.elapsed() >= PRESS_EVERY) {
+                    job.call("ask a guest to shut down", move |it| it.shut_down(uuid))
+                        .await?;
+                    pressed = Some(Instant::now());
+                }
+                job.pause(LOOK_EVERY).await?;
+            }
+            let seconds = patience.as_secs();
+            let reason =
+                format!("the guest did not power off within {seconds} s; force it off to cut its power");
+            Err(Stop::Failed(Error::Conflict(reason)))
+        })
+    }
+
+    /// What was asked of the guest cannot be taken back; it may still do it.
+    fn undo<'a>(&'a self, _: &'a Job, _: &'a Value) -> Work<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+fn gone() -> Stop {
+    Stop::Failed(Error::Conflict("its domain is gone from libvirt".to_owned()))
+}
+
+/// The domain is off, at once.
+pub struct PowerOff;
+
+impl Step for PowerOff {
+    fn name(&self) -> &'static str {
+        "force off"
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
+        Box::pin(async move {
+            off(job, machine(job).await?.uuid).await?;
+            Ok(Value::Null)
+        })
+    }
+
+    /// Power that was cut does not come back by itself.
+    fn undo<'a>(&'a self, _: &'a Job, _: &'a Value) -> Work<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// The processors are halted.
+pub struct Pause;
+
+impl Step for Pause {
+    fn name(&self) -> &'static str {
+        "pause"
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
+        Box::pin(async move {
+            let uuid = machine(job).await?.uuid;
+            job.call("pause a domain", move |it| it.pause(uuid)).await?;
+            Ok(Value::Null)
+        })
+    }
+
+    /// It is the only step: when it fails, nothing is halted.
+    fn undo<'a>(&'a self, _: &'a Job, _: &'a Value) -> Work<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// The processors go on.
+pub struct Resume;
+
+impl Step for Resume {
+    fn name(&self) -> &'static str {
+        "resume"
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
+        Box::pin(async move {
+            let uuid = machine(job).await?.uuid;
+            job.call("resume a domain", move |it| it.resume(uuid)).await?;
+            Ok(Value::Null)
+        })
+    }
+
+    /// It is the only step: when it fails, nothing was resumed.
+    fn undo<'a>(&'a self, _: &'a Job, _: &'a Value) -> Work<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// The domain is gone from libvirt.
+pub struct Undefine;
+
+impl Step for Undefine {
+    fn name(&self) -> &'static str {
+        "undefine"
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
+        Box::pin(async move {
+            let uuid = machine(job).await?.uuid;
+            job.call("undefine a domain", move |it| it.undefine(uuid)).await?;
+            Ok(Value::Null)
+        })
+    }
+
+    /// Destroying is not undone: it is gone on with.
+    fn undo<'a>(&'a self, _: &'a Job, _: &'a Value) -> Work<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// Disk, seed and logs are gone from the pool.
+pub struct Volumes;
+
+impl Step for Volumes {
+    fn name(&self) -> &'static str {
+        "volumes"
+    }
+
+    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
+        Box::pin(async move {
+            let files = Files::of(&machine(job).await?);
+            job.call("delete a machine's volumes", move |it| {
+                files
+                    .among(&it.volumes()?)
+                    .iter()
+                    .try_for_each(|name| it.delete_volume(name))
+            })
+            .await?;
+            Ok(Value::Null)
+        })
+    }
+
+    /// Destroying is not undone: it is gone on with.
+    fn undo<'a>(&'a self, _: &'a Job, _: &'a Value) -> Work<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
