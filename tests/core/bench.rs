@@ -25,7 +25,7 @@ pub const PASSWORD: &str = "tall ginger otter sings";
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Bench {
-    pub dir: TempDir,
+    _dir: TempDir,
     pub sim: Arc<Sim>,
     pub settings: Settings,
 }
@@ -60,7 +60,7 @@ impl Bench {
             secret_key: None,
         };
         Self {
-            dir,
+            _dir: dir,
             sim: Arc::new(Sim::new(script)),
             settings,
         }

@@ -60,6 +60,14 @@ async fn a_machine_lives_and_leaves_nothing() {
         log.iter().any(|event| event.action == "vm.destroy.done"),
         "events outlive the machine"
     );
+    let blamed: Vec<_> = log
+        .iter()
+        .filter(|event| event.action == "vm.changed_outside")
+        .collect();
+    assert!(
+        blamed.is_empty(),
+        "twarga's own doing is nobody else's: {blamed:?}"
+    );
     keeper.end().await.unwrap();
 }
 
