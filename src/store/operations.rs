@@ -233,6 +233,10 @@ impl Writer<'_> {
         Ok(())
     }
     /// Ends a step: its state, what it leaves, what went wrong.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "which step, and all that is known at its end; a struct would be made for one call"
+    )]
     pub fn end_step(
         &self,
         id: OperationId,

@@ -159,7 +159,7 @@ fn every_connection_is_strict_about_what_it_reads_and_durable_in_what_it_writes(
         assert_eq!(pragma(pool, "foreign_keys"), 1);
         assert_eq!(pragma(pool, "trusted_schema"), 0);
         assert_eq!(pragma(pool, "busy_timeout"), 10_000);
-        assert_eq!(pragma(pool, "journal_size_limit"), 8 << 20);
+        assert_eq!(pragma(pool, "journal_size_limit"), 4 << 20);
     }
     assert_eq!(pragma(&bench.store.shared.readers, "query_only"), 1);
     let unknown = bench.insert_vm(UserId(99), "web", None);
