@@ -15,3 +15,5 @@ pub mod core;
 pub mod front;
 
 pub mod config;
+pub mod demo;
+pub mod logging;

@@ -24,9 +24,6 @@ pub use operations::OperationQuery;
 pub use time::Clock;
 pub use vms::{Action, Allowance, NewMachine};
 
-// What fronts need to know of the hypervisor: facts and failures, never calls.
-pub use crate::hypervisor::{Acceleration, DomainState, Error as HypervisorError, Host, Mode};
-
 pub use secrets::SshIdentity;
 
 use crate::hypervisor::{Caller, Hypervisor};

@@ -1,4 +1,6 @@
 //! What people touch: thin, and calling nothing but the core.
 
 pub mod cli;
+pub mod signals;
+pub mod token;
 pub mod tui;

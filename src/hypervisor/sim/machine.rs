@@ -4,7 +4,6 @@ use super::load::Work;
 use super::random;
 use super::script::{Guest, Pace};
 use crate::hypervisor::{Counters, Domain, DomainSpec, DomainState, Network, Ownership};
-use crate::model::text;
 use jiff::Timestamp;
 use std::time::Duration;
 use uuid::Uuid;
@@ -145,7 +144,7 @@ impl Machine {
     pub(super) fn seen(&self, now: Timestamp) -> Domain {
         Domain {
             uuid: self.uuid,
-            name: text::visible(&self.name).into_owned(),
+            name: self.name.clone(),
             state: self.state,
             run: self.run.as_ref().map(|run| run.number),
             vcpus: self.vcpus,

@@ -1,1 +1,0 @@
-//! File, environment and flags become one checked configuration.

@@ -1,0 +1,66 @@
+//! One line on a terminal that says how far an operation is, redrawn in place; in a pipe nothing.
+
+use super::output::{Output, bytes};
+use crate::model::text::visible_within;
+use crate::model::{Operation, OperationState};
+
+/// What an operation is doing: `create web-1: step 3 of 8, volume, 12.0 MiB of 19.0 MiB`.
+pub fn sentence(operation: &Operation) -> String {
+    let what = format!("{} {}", operation.kind, operation.vm_name);
+    match operation.state {
+        OperationState::Queued => format!("{what}: waits for a keeper"),
+        OperationState::Undoing => match operation.current_step() {
+            Some(step) => format!("{what}: undoing {}", step.name),
+            None => format!("{what}: undoing"),
+        },
+        OperationState::Running => {
+            let Some(step) = operation.current_step() else {
+                return format!("{what}: begins");
+            };
+            let (at, of) = (operation.steps.len(), operation.step_count);
+            let amount = match operation.progress {
+                None => String::new(),
+                Some(progress) => match progress.total {
+                    Some(total) => format!(", {} of {}", bytes(progress.done), bytes(total)),
+                    None => format!(", {}", bytes(progress.done)),
+                },
+            };
+            format!("{what}: step {at} of {of}, {}{amount}", step.name)
+        }
+        state => format!("{what}: {state}"),
+    }
+}
+
+/// The line.
+pub struct ProgressLine<'o> {
+    output: &'o mut Output,
+    shown: Option<String>,
+}
+
+impl<'o> ProgressLine<'o> {
+    /// Nothing is shown yet.
+    pub fn new(output: &'o mut Output) -> Self {
+        Self { output, shown: None }
+    }
+
+    /// Shows where an operation stands, if anybody looks and it changed.
+    pub fn show(&mut self, operation: &Operation) {
+        if !self.output.streams().error_is_terminal {
+            return;
+        }
+        // 79: a line that reaches the last column of a narrow terminal could not be redrawn.
+        let line = visible_within(&sentence(operation), 79);
+        if self.shown.as_ref() != Some(&line) {
+            self.output.note_part(&format!("\r\x1b[K{line}"));
+            self.shown = Some(line);
+        }
+    }
+}
+
+impl Drop for ProgressLine<'_> {
+    fn drop(&mut self) {
+        if self.shown.is_some() {
+            self.output.note_part("\r\x1b[K");
+        }
+    }
+}

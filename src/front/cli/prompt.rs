@@ -1,0 +1,132 @@
+//! Asking on a terminal, and taking passwords from a pipe.
+//!
+//! A password is typed with the echo off. The echo comes back when [`Quiet`] is dropped: at the
+//! end, on an error, and when a signal makes the command's future end early, because reading
+//! happens on a thread of its own while the guard lives in the future.
+
+use super::failure::Failure;
+use super::output::Output;
+use crate::front::signals;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use std::io::{BufRead, Read};
+
+/// Longer than any password or name that is accepted; a line beyond it is refused unread.
+const LINE_LIMIT: u64 = 4 * 1024;
+
+/// Asks for a line.
+///
+/// # Errors
+/// [`Failure::Usage`] with `instead` where there is no terminal to ask on.
+pub async fn line(output: &mut Output, question: &str, instead: &str) -> Result<String, Failure> {
+    ask(output, question, instead).await
+}
+
+/// Asks for a password, without echo.
+///
+/// # Errors
+/// [`Failure::Usage`] with `instead` where there is no terminal to ask on.
+pub async fn password(output: &mut Output, question: &str, instead: &str) -> Result<String, Failure> {
+    let quiet = match output.streams().input_is_terminal {
+        true => Some(Quiet::begin()?),
+        false => None,
+    };
+    let answer = ask(output, question, instead).await;
+    if quiet.is_some() {
+        output.note("");
+    }
+    answer
+}
+
+/// Asks for a new password, twice.
+///
+/// # Errors
+/// Also [`Failure::Usage`] if the two differ.
+pub async fn new_password(output: &mut Output, question: &str, instead: &str) -> Result<String, Failure> {
+    let first = password(output, question, instead).await?;
+    if password(output, "Once more: ", instead).await? != first {
+        return Err(Failure::Usage(
+            "the two passwords differ; nothing was changed".to_owned(),
+        ));
+    }
+    Ok(first)
+}
+
+/// Takes `count` lines from standard input, for `--password-stdin`.
+///
+/// # Errors
+/// [`Failure::Usage`] if there are fewer, or one is too long.
+pub async fn lines_of_input(count: usize) -> Result<Vec<String>, Failure> {
+    let mut lines = Vec::with_capacity(count);
+    for _ in 0..count {
+        lines.push(read_line("standard input ended before the password").await?);
+    }
+    Ok(lines)
+}
+
+async fn ask(output: &mut Output, question: &str, instead: &str) -> Result<String, Failure> {
+    if !output.streams().input_is_terminal {
+        return Err(Failure::Usage(instead.to_owned()));
+    }
+    output.note_part(question);
+    read_line("nothing was typed").await
+}
+
+/// Reads a line on a thread of its own: a terminal may take for ever, and the runtime must not
+/// wait for it when a signal ends the command.
+async fn read_line(ended: &'static str) -> Result<String, Failure> {
+    let (answer, line) = tokio::sync::oneshot::channel();
+    let reader = move || {
+        let mut line = String::new();
+        // One line and no more: what follows belongs to the next question. Standard input's own
+        // buffer keeps it.
+        let read = std::io::stdin().lock().take(LINE_LIMIT).read_line(&mut line);
+        let _nobody_waits = answer.send(read.map(|_| line));
+    };
+    let io = |reason| Failure::Io {
+        what: "reading standard input".to_owned(),
+        reason,
+    };
+    std::thread::Builder::new()
+        .name("prompt".to_owned())
+        .spawn(reader)
+        .map_err(io)?;
+    let line = tokio::select! {
+        line = line => line.map_err(|_| Failure::Interrupted)?.map_err(io)?,
+        () = signals::end_asked() => return Err(Failure::Interrupted),
+    };
+    match line.strip_suffix('\n') {
+        Some(line) => Ok(line.strip_suffix('\r').unwrap_or(line).to_owned()),
+        None if line.is_empty() => Err(Failure::Usage(ended.to_owned())),
+        None if line.len() as u64 >= LINE_LIMIT => {
+            Err(Failure::Usage("the line is longer than 4096 bytes".to_owned()))
+        }
+        None => Ok(line),
+    }
+}
+
+/// A terminal whose echo is off until this is dropped.
+struct Quiet {
+    before: Termios,
+}
+
+impl Quiet {
+    fn begin() -> Result<Self, Failure> {
+        let io = |errno: rustix::io::Errno| Failure::Io {
+            what: "switching the terminal's echo off".to_owned(),
+            reason: errno.into(),
+        };
+        let before = tcgetattr(std::io::stdin()).map_err(io)?;
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO);
+        // The line feed of the Enter key is echoed by us, once the answer is there.
+        quiet.local_modes.remove(LocalModes::ECHONL);
+        tcsetattr(std::io::stdin(), OptionalActions::Flush, &quiet).map_err(io)?;
+        Ok(Self { before })
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        let _terminal_gone = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.before);
+    }
+}
