@@ -9,8 +9,8 @@
 //! long read keeps the write-ahead log from being cut and a long write keeps everybody waiting;
 //! and a job must not call [`Store::write`] again, which would wait for itself and time out.
 //!
-//! [`directory`] guards the files, [`connection`] the connections, [`migrate`] the schema, whose
-//! text is in `migrations/`; [`chain`] says what the log's hashes cover; the other modules are one
+//! `directory` guards the files, `connection` the connections, `migrate` the schema, whose
+//! text is in `migrations/`; `chain` says what the log's hashes cover; the other modules are one
 //! family of tables each.
 
 mod chain;
