@@ -26,6 +26,9 @@ pub use vms::{Action, Allowance, NewMachine};
 
 pub use secrets::SshIdentity;
 
+/// What a front needs to know of the hypervisor: fronts name no lower layer.
+pub use crate::hypervisor::{DomainState, Error as HypervisorError};
+
 use crate::hypervisor::{Caller, Hypervisor};
 use crate::model::Limits;
 use crate::store::{Epoch, Reader, Store, Writer};

@@ -1,0 +1,70 @@
+//! A question with yes and no.
+
+use crate::front::tui::state::State;
+use crate::front::tui::widgets::frame::popup;
+use crate::front::tui::widgets::pen::{Pen, row, wrap};
+use crate::model::{OperationId, VmId};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+/// What a yes does.
+#[derive(Clone, Debug)]
+pub(crate) enum Then {
+    ForceOff(VmId, String),
+    Cancel(OperationId),
+    /// The form below is closed with what was typed.
+    Discard,
+}
+
+/// A question.
+#[derive(Clone, Debug)]
+pub(crate) struct Confirm {
+    title: &'static str,
+    text: String,
+    pub(crate) then: Then,
+}
+
+impl Confirm {
+    pub(crate) fn force_off(vm: VmId, name: String) -> Self {
+        Self {
+            title: "Force off",
+            text: format!("Cut the power of {name}? What its guest has not written to disk is lost."),
+            then: Then::ForceOff(vm, name),
+        }
+    }
+
+    pub(crate) fn cancel(id: OperationId, words: &str) -> Self {
+        Self {
+            title: "Cancel",
+            text: format!("Cancel operation {id} ({words}) and undo what it has done?"),
+            then: Then::Cancel(id),
+        }
+    }
+
+    pub(crate) fn discard() -> Self {
+        Self {
+            title: "Close the form",
+            text: "Throw away what you have typed?".to_owned(),
+            then: Then::Discard,
+        }
+    }
+
+    pub(super) fn draw(&self, state: &State, screen: Rect, buffer: &mut Buffer) -> Option<(u16, u16)> {
+        let look = state.look();
+        let width = screen.width.min(60);
+        let lines = wrap(&self.text, width.saturating_sub(4));
+        let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
+        let inside = popup(buffer, screen, (width, height), self.title, &look);
+        for (line, at) in lines.iter().zip(0..inside.height) {
+            Pen::new(buffer, row(inside, at)).put(line, Style::new());
+        }
+        let last = row(inside, inside.height.saturating_sub(1));
+        Pen::new(buffer, last)
+            .put("y", look.key)
+            .put(" yes   ", look.ground)
+            .put("n", look.key)
+            .put(" no", look.ground);
+        None
+    }
+}

@@ -1,0 +1,95 @@
+//! What stands above a tab: forms, questions and lists. Each is one file; the topmost has the
+//! keyboard.
+
+pub(crate) mod confirm;
+pub(crate) mod destroy;
+pub(crate) mod help;
+pub(crate) mod messages;
+pub(crate) mod new_vm;
+pub(crate) mod operations;
+pub(crate) mod palette;
+pub(crate) mod quit;
+
+use super::event::Effect;
+use super::keys::{Command, Focus};
+use super::state::State;
+use crate::core::View;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// A popup.
+#[derive(Debug)]
+pub(crate) enum Popup {
+    NewVm(Box<new_vm::NewVm>),
+    Destroy(destroy::Destroy),
+    Confirm(confirm::Confirm),
+    Operations(operations::Operations),
+    Messages(messages::Messages),
+    Help(help::Help),
+    Palette(palette::Palette),
+    Quit(quit::Quit),
+}
+
+impl Popup {
+    /// What has the keyboard in it.
+    pub(crate) fn focus(&self) -> Focus {
+        match self {
+            Self::NewVm(it) => it.form.focus_kind(),
+            Self::Destroy(_) => Focus::Text,
+            Self::Confirm(_) => Focus::Confirm,
+            Self::Operations(_) => Focus::Operations,
+            Self::Messages(_) => Focus::Messages,
+            Self::Help(_) => Focus::Help,
+            Self::Palette(_) => Focus::Palette,
+            Self::Quit(_) => Focus::Quit,
+        }
+    }
+
+    /// Moves in its list.
+    pub(crate) fn go(
+        &mut self,
+        command: Command,
+        view: Option<&View>,
+        page: usize,
+        messages: usize,
+    ) -> Option<Effect> {
+        match self {
+            Self::Operations(it) => return it.go(command, view, page),
+            Self::Messages(it) => it.go(command, page, messages),
+            Self::Help(it) => it.go(command, page),
+            Self::Palette(it) => it.go(command, page),
+            Self::NewVm(_) | Self::Destroy(_) | Self::Confirm(_) | Self::Quit(_) => {}
+        }
+        None
+    }
+
+    /// Brings its selection into sight.
+    pub(crate) fn settle(&mut self, view: Option<&View>, body: Rect, messages: usize) {
+        match self {
+            Self::Operations(it) => it.settle(view, body),
+            Self::Messages(it) => it.settle(body, messages),
+            Self::Help(it) => it.settle(body),
+            Self::Palette(it) => it.settle(body),
+            Self::NewVm(_) | Self::Destroy(_) | Self::Confirm(_) | Self::Quit(_) => {}
+        }
+    }
+
+    /// Draws it over `screen`; answers where the cursor stands, if it has one.
+    pub(crate) fn draw(&self, state: &State, screen: Rect, buffer: &mut Buffer) -> Option<(u16, u16)> {
+        match self {
+            Self::NewVm(it) => it.draw(state, screen, buffer),
+            Self::Destroy(it) => it.draw(state, screen, buffer),
+            Self::Confirm(it) => it.draw(state, screen, buffer),
+            Self::Operations(it) => it.draw(state, screen, buffer),
+            Self::Messages(it) => it.draw(state, screen, buffer),
+            Self::Help(it) => it.draw(state, screen, buffer),
+            Self::Palette(it) => it.draw(state, screen, buffer),
+            Self::Quit(it) => it.draw(state, screen, buffer),
+        }
+    }
+}
+
+/// Rows inside a list popup that takes the whole body.
+pub(crate) fn list_height(body: Rect) -> u16 {
+    body.height.saturating_sub(2)
+}

@@ -1,0 +1,509 @@
+//! What each command does.
+
+use super::form;
+use super::notices::Level;
+use super::session::Session;
+use super::{Exit, Screen, State, disabled, door::DoorScreen};
+use crate::core::{Action, Keeping};
+use crate::front::tui::event::Effect;
+use crate::front::tui::keys::Command;
+use crate::front::tui::layout;
+use crate::front::tui::popups::{Popup, confirm, destroy, help, messages, operations, palette, quit};
+use crate::front::tui::tabs::vms::{Page, Pane};
+use crate::front::tui::tabs::{self, vms};
+use crate::front::tui::theme;
+use crossterm::event::KeyEvent;
+use tui_input::InputRequest;
+
+impl State {
+    pub(super) fn command(&mut self, command: Command, key: KeyEvent, wanted: &mut Vec<Effect>) {
+        use Command as C;
+        match command {
+            C::Interrupt | C::Quit => self.quit(),
+            C::QuitNow => self.exit = Some(Exit::Quit),
+            C::WaitAndQuit => self.wait_and_quit(),
+            C::Redraw => wanted.push(Effect::Redraw),
+            C::Suspend => wanted.push(Effect::Suspend { group: true }),
+            C::Lock => self.lock(wanted),
+            C::SignOut => self.sign_out(wanted),
+            C::Theme => self.next_theme(wanted),
+            C::Submit => self.submit(wanted),
+            C::SwitchDoor => {
+                if let Screen::Door(door) = &mut self.screen {
+                    door.switch();
+                }
+            }
+            C::NextField | C::PreviousField | C::More | C::Less | C::Edit => self.in_form(command, key),
+            C::Back => self.back(),
+            C::Yes => self.yes(wanted),
+            C::No => self.close(),
+            C::Up | C::Down | C::PageUp | C::PageDown | C::First | C::Last => self.go(command, wanted),
+            C::NextTab | C::PreviousTab | C::Tab(_) => self.turn(command, wanted),
+            C::Start => self.act(Action::Start, wanted),
+            C::Stop => self.act(Action::Stop, wanted),
+            C::Restart => self.act(Action::Restart, wanted),
+            C::Pause => self.act(disabled::pause_action(self), wanted),
+            C::New
+            | C::Destroy
+            | C::ForceOff
+            | C::Operations
+            | C::Messages
+            | C::Palette
+            | C::Help
+            | C::CancelOperation => self.open(command, wanted),
+            C::Open
+            | C::Pane
+            | C::DetailNext
+            | C::DetailPrevious
+            | C::Filter
+            | C::SortNext
+            | C::SortPrevious
+            | C::SortReverse => self.in_vms(command, wanted),
+            C::Severity => wanted.extend(self.session_mut().and_then(|it| it.soc.next_severity())),
+            C::Type => wanted.extend(self.session_mut().and_then(|it| it.soc.next_type())),
+        }
+    }
+
+    /// Leaves; asks first where that would stop work.
+    pub(super) fn quit(&mut self) {
+        if self.asks_before_quitting()
+            && let Some(session) = self.session_mut()
+        {
+            session.popups.push(Popup::Quit(quit::Quit::default()));
+            return;
+        }
+        self.exit = Some(Exit::Quit);
+    }
+
+    fn asks_before_quitting(&self) -> bool {
+        let Some(session) = self.session() else {
+            return false;
+        };
+        let asked = matches!(session.popups.last(), Some(Popup::Quit(_)));
+        session.lock.is_none() && !asked && keeps_work(session)
+    }
+
+    fn wait_and_quit(&mut self) {
+        if let Some(Popup::Quit(quit)) = self.session_mut().and_then(|it| it.popups.last_mut()) {
+            quit.waiting = true;
+        }
+        self.quit_when_done();
+    }
+
+    /// Quits once nothing runs, if that is being waited for.
+    pub(super) fn quit_when_done(&mut self) {
+        let done = self.session().is_some_and(|session| {
+            let waiting = session
+                .popups
+                .iter()
+                .any(|it| matches!(it, Popup::Quit(quit) if quit.waiting));
+            waiting && !keeps_work(session)
+        });
+        if done {
+            self.exit = Some(Exit::Quit);
+        }
+    }
+
+    fn sign_out(&mut self, wanted: &mut Vec<Effect>) {
+        wanted.push(Effect::SignOut);
+        self.leave(wanted);
+    }
+
+    /// Back to the door: everything of the session is dropped.
+    pub(super) fn leave(&mut self, wanted: &mut Vec<Effect>) {
+        self.generation += 1;
+        self.screen = Screen::Opening(None);
+        self.notices = super::Notices::default();
+        wanted.push(Effect::AskDoor);
+    }
+
+    fn next_theme(&mut self, wanted: &mut Vec<Effect>) {
+        let next = theme::next(self.theme());
+        let Some(session) = self.session_mut() else { return };
+        session.preferences.theme = Some(next);
+        wanted.push(Effect::SavePreferences(session.preferences.clone()));
+        self.tell(Level::Good, format!("theme: {}", theme::name(next)));
+    }
+
+    fn turn(&mut self, command: Command, wanted: &mut Vec<Effect>) {
+        let features = self.setup.features;
+        let count = tabs::enabled(&features).len();
+        let Some(session) = self.session_mut() else { return };
+        session.tab = match command {
+            Command::NextTab => (session.tab + 1) % count,
+            Command::PreviousTab => (session.tab + count - 1) % count,
+            Command::Tab(number) if (1..=count).contains(&usize::from(number)) => usize::from(number) - 1,
+            _ => return,
+        };
+        if session.shows_log(&features) {
+            session.soc.look(session.last_event());
+            wanted.extend(session.soc.list.follow());
+        }
+    }
+
+    /// Asks the core for an action on the selected machine.
+    fn act(&mut self, action: Action, wanted: &mut Vec<Effect>) {
+        if let Some((vm, name)) = self.selected_machine() {
+            wanted.push(Effect::Act { vm, name, action });
+        }
+    }
+
+    fn selected_machine(&self) -> Option<(crate::model::VmId, String)> {
+        let session = self.session()?;
+        let machine = session.vms.machine(session.view.as_deref()?)?;
+        Some((machine.vm.id, vms::name(machine, session.me.role)))
+    }
+
+    fn open(&mut self, command: Command, wanted: &mut Vec<Effect>) {
+        let selected = self.selected_machine();
+        let cancelled = self.selected_operation();
+        let Some(session) = self.session_mut() else { return };
+        let popup = match command {
+            Command::New => {
+                wanted.push(Effect::LoadCatalogue);
+                Popup::NewVm(Box::default())
+            }
+            Command::Destroy => match selected {
+                Some((vm, name)) => Popup::Destroy(destroy::Destroy::new(vm, name)),
+                None => return,
+            },
+            Command::ForceOff => match selected {
+                Some((vm, name)) => Popup::Confirm(confirm::Confirm::force_off(vm, name)),
+                None => return,
+            },
+            Command::CancelOperation => match cancelled {
+                Some((id, words)) => Popup::Confirm(confirm::Confirm::cancel(id, &words)),
+                None => return,
+            },
+            Command::Operations => {
+                let mut list = operations::Operations::default();
+                wanted.extend(list.newest());
+                Popup::Operations(list)
+            }
+            Command::Messages => Popup::Messages(messages::Messages::default()),
+            Command::Palette => Popup::Palette(palette::Palette::default()),
+            Command::Help => Popup::Help(help::Help::default()),
+            _ => return,
+        };
+        session.popups.push(popup);
+    }
+
+    fn selected_operation(&self) -> Option<(crate::model::OperationId, String)> {
+        let session = self.session()?;
+        let Some(Popup::Operations(list)) = session.popups.last() else {
+            return None;
+        };
+        let operation = list.selected(session.view.as_deref())?;
+        Some((operation.id, format!("{} {}", operation.kind, operation.vm_name)))
+    }
+
+    fn close(&mut self) {
+        if let Some(session) = self.session_mut() {
+            session.popups.pop();
+        }
+    }
+
+    fn back(&mut self) {
+        let Some(session) = self.session_mut() else { return };
+        match session.popups.last() {
+            Some(Popup::NewVm(form)) if form.form.is_changed() => {
+                session.popups.push(Popup::Confirm(confirm::Confirm::discard()));
+            }
+            Some(_) => drop(session.popups.pop()),
+            None if session.vms.filtering || !session.vms.filter.value().is_empty() => {
+                session.vms.filtering = false;
+                session.vms.filter.reset();
+                relist(session);
+            }
+            None if session.vms.pane == Pane::Full => session.vms.pane = Pane::Split,
+            None => self.notices.dismiss(),
+        }
+    }
+
+    fn yes(&mut self, wanted: &mut Vec<Effect>) {
+        let Some(session) = self.session_mut() else { return };
+        let Some(Popup::Confirm(confirm)) = session.popups.pop() else {
+            return;
+        };
+        match confirm.then {
+            confirm::Then::Discard => drop(session.popups.pop()),
+            confirm::Then::ForceOff(vm, name) => wanted.push(Effect::Act {
+                vm,
+                name,
+                action: Action::Kill,
+            }),
+            confirm::Then::Cancel(id) => wanted.push(Effect::Cancel(id)),
+        }
+    }
+
+    fn submit(&mut self, wanted: &mut Vec<Effect>) {
+        let now = self.now;
+        match &mut self.screen {
+            Screen::Opening(error) => {
+                if error.take().is_some() {
+                    wanted.push(Effect::AskDoor);
+                }
+            }
+            Screen::Door(door) => submit_door(door, now, wanted),
+            Screen::Session(session) => {
+                if let Some(lock) = &mut session.lock {
+                    return wanted.extend(lock.submit(now));
+                }
+                match session.popups.last_mut() {
+                    Some(Popup::NewVm(form)) => {
+                        wanted.extend(form.submit(session.view.as_deref(), &session.me))
+                    }
+                    Some(Popup::Destroy(form)) => {
+                        if let Some(effect) = form.submit() {
+                            wanted.push(effect);
+                            session.popups.pop();
+                        }
+                    }
+                    Some(Popup::Palette(_)) => self.run_from_palette(wanted),
+                    Some(_) => {}
+                    None => session.vms.filtering = false,
+                }
+            }
+        }
+    }
+
+    fn run_from_palette(&mut self, wanted: &mut Vec<Effect>) {
+        let chosen = self.session().and_then(|session| match session.popups.last() {
+            Some(Popup::Palette(list)) => list.chosen(),
+            _ => None,
+        });
+        self.close();
+        let focus = self.focus();
+        if let Some(binding) = chosen {
+            if !binding.places.contains(&focus) {
+                return self.tell(Level::Note, format!("{}: not on this tab", binding.name));
+            }
+            let key = KeyEvent::new(
+                crossterm::event::KeyCode::Null,
+                crossterm::event::KeyModifiers::NONE,
+            );
+            self.invoke(binding, key, wanted);
+        }
+    }
+
+    fn in_form(&mut self, command: Command, key: KeyEvent) {
+        if let Some(session) = self.session_mut()
+            && session.lock.is_none()
+        {
+            match session.popups.last_mut() {
+                Some(Popup::Palette(list)) => return list.edit(key),
+                None if session.vms.filtering => {
+                    form::edit(&mut session.vms.filter, key);
+                    return relist(session);
+                }
+                _ => {}
+            }
+        }
+        if let Some(form) = self.form_mut() {
+            match command {
+                Command::NextField => form.next(),
+                Command::PreviousField => form.previous(),
+                Command::More => form.step(true),
+                Command::Less => form.step(false),
+                _ => form.edit(key),
+            }
+        }
+        self.judge();
+    }
+
+    /// Types a character where the keyboard is.
+    pub(super) fn type_in(&mut self, c: char) {
+        if let Some(session) = self.session_mut()
+            && session.lock.is_none()
+        {
+            match session.popups.last_mut() {
+                Some(Popup::Palette(list)) => return list.insert(c),
+                None if session.vms.filtering => {
+                    if session.vms.filter.value().len() < 64 {
+                        session.vms.filter.handle(InputRequest::InsertChar(c));
+                    }
+                    return relist(session);
+                }
+                _ => {}
+            }
+        }
+        if let Some(form) = self.form_mut() {
+            form.insert(c);
+        }
+        self.judge();
+    }
+
+    /// Takes a pasted text where the keyboard is.
+    pub(super) fn paste(&mut self, text: &str) {
+        let refused = match self.form_mut() {
+            Some(form) => form.paste(text).err(),
+            None => {
+                let typed = self.focus();
+                if matches!(
+                    typed,
+                    crate::front::tui::keys::Focus::Filter | crate::front::tui::keys::Focus::Palette
+                ) {
+                    text.chars()
+                        .filter(|c| !c.is_control())
+                        .take(64)
+                        .for_each(|c| self.type_in(c));
+                }
+                None
+            }
+        };
+        if let Some(reason) = refused {
+            if let Some(form) = self.form_mut() {
+                form.message = Some(reason.to_owned());
+            }
+        }
+        self.judge();
+    }
+
+    /// The form that has the keyboard; none while the core is at work on it.
+    fn form_mut(&mut self) -> Option<&mut form::Form> {
+        let form = match &mut self.screen {
+            Screen::Opening(_) => return None,
+            Screen::Door(door) => &mut door.form,
+            Screen::Session(session) => match (&mut session.lock, session.popups.last_mut()) {
+                (Some(lock), _) => &mut lock.form,
+                (None, Some(Popup::NewVm(new))) => &mut new.form,
+                (None, Some(Popup::Destroy(destroy))) => &mut destroy.form,
+                _ => return None,
+            },
+        };
+        Some(form).filter(|it| it.busy.is_none())
+    }
+
+    /// Checks the form that has the keyboard.
+    fn judge(&mut self) {
+        match &mut self.screen {
+            Screen::Opening(_) => {}
+            Screen::Door(door) => door.judge(),
+            Screen::Session(session) => match session.popups.last_mut() {
+                Some(Popup::NewVm(new)) => new.judge(session.view.as_deref(), &session.me),
+                Some(Popup::Destroy(destroy)) => destroy.judge(),
+                _ => {}
+            },
+        }
+    }
+
+    fn go(&mut self, command: Command, wanted: &mut Vec<Effect>) {
+        let body = layout::areas(self).body;
+        let features = self.setup.features;
+        let messages = self.notices.all().len();
+        let Some(session) = self.session_mut() else { return };
+        let page = usize::from(body.height.saturating_sub(4)).max(1);
+        if let Some(popup) = session.popups.last_mut() {
+            return wanted.extend(popup.go(command, session.view.as_deref(), page, messages));
+        }
+        if session.shows_log(&features) {
+            let list = &mut session.soc.list;
+            let to = target(command, list.at, page, list.items.len());
+            return wanted.extend(if to == 0 { list.first() } else { list.go(to) });
+        }
+        let Some(view) = session.view.clone() else { return };
+        let vms = &mut session.vms;
+        if vms.pane == Pane::Full
+            && vms.page == Page::Events
+            && let Some(list) = &mut vms.events
+        {
+            let to = target(command, list.at, page, list.items.len());
+            return wanted.extend(if to == 0 { list.first() } else { list.go(to) });
+        }
+        vms.select(&view, target(command, vms.at, page, vms.rows.len()));
+        wanted.extend(vms.wanted(&view));
+    }
+
+    fn in_vms(&mut self, command: Command, wanted: &mut Vec<Effect>) {
+        let Some(session) = self.session_mut() else { return };
+        let vms = &mut session.vms;
+        match command {
+            Command::Open => {
+                vms.pane = if vms.pane == Pane::Full {
+                    Pane::Split
+                } else {
+                    Pane::Full
+                }
+            }
+            Command::Pane => {
+                vms.pane = if vms.pane == Pane::Hidden {
+                    Pane::Split
+                } else {
+                    Pane::Hidden
+                }
+            }
+            Command::DetailNext | Command::DetailPrevious => {
+                vms.page = if vms.page == Page::Overview {
+                    Page::Events
+                } else {
+                    Page::Overview
+                };
+            }
+            Command::Filter => vms.filtering = true,
+            _ => {
+                match command {
+                    Command::SortNext => vms.sort = vms.sort.next(false),
+                    Command::SortPrevious => vms.sort = vms.sort.next(true),
+                    _ => vms.descending = !vms.descending,
+                }
+                return sorted(session, wanted);
+            }
+        }
+        if let Some(view) = session.view.clone() {
+            wanted.extend(session.vms.wanted(&view));
+        }
+    }
+}
+
+/// The sorting changed: lists anew and keeps it as a preference.
+pub(super) fn sorted(session: &mut Session, wanted: &mut Vec<Effect>) {
+    session.preferences.sort = Some(session.vms.sort.word().to_owned());
+    session.preferences.sort_descending = session.vms.descending;
+    wanted.push(Effect::SavePreferences(session.preferences.clone()));
+    relist(session);
+}
+
+/// The filter or the order changed.
+pub(super) fn relist(session: &mut Session) {
+    if let Some(view) = session.view.clone() {
+        session.vms.list(&view, session.me.role);
+    }
+}
+
+/// Whether this process keeps and has operations at work.
+pub(super) fn keeps_work(session: &Session) -> bool {
+    session
+        .view
+        .as_deref()
+        .is_some_and(|view| matches!(view.keeping, Keeping::Here { .. }) && !view.operations.is_empty())
+}
+
+/// Where a movement leads in a list.
+pub(crate) fn target(command: Command, at: usize, page: usize, count: usize) -> usize {
+    let last = count.saturating_sub(1);
+    match command {
+        Command::Up => at.saturating_sub(1),
+        Command::Down => (at + 1).min(last),
+        Command::PageUp => at.saturating_sub(page),
+        Command::PageDown => (at + page).min(last),
+        Command::First => 0,
+        _ => last,
+    }
+}
+
+fn submit_door(door: &mut DoorScreen, now: jiff::Timestamp, wanted: &mut Vec<Effect>) {
+    // In a form with more fields to come, Enter goes on to the next one.
+    let last = door.form.fields.len().saturating_sub(1);
+    if door.form.focus < last
+        && door
+            .form
+            .fields
+            .iter()
+            .skip(door.form.focus + 1)
+            .any(|it| it.error.is_some())
+    {
+        door.form.next();
+        return;
+    }
+    wanted.extend(door.submit(now));
+}

@@ -1,0 +1,119 @@
+//! Why a key does nothing right now: the last column of the table of keys.
+
+use super::{Screen, State};
+use crate::core::Action;
+use crate::core::Door;
+use crate::front::tui::popups::Popup;
+use crate::front::tui::tabs;
+use crate::model::VmStatus;
+
+pub(crate) fn never(_: &State) -> Option<String> {
+    None
+}
+
+/// What the core's rules say about an action on the selected machine.
+fn act(state: &State, action: Action) -> Option<String> {
+    let Some(session) = state.session() else {
+        return Some("nobody is signed in".to_owned());
+    };
+    let Some(view) = session.view.as_deref() else {
+        return Some("no machine was seen yet".to_owned());
+    };
+    if session.vms.foreign(view).is_some() {
+        return Some("a foreign domain: twarga leaves it alone".to_owned());
+    }
+    match session.vms.machine(view) {
+        Some(machine) => (session.me.permit.act)(machine, action),
+        None => Some("no machine is selected".to_owned()),
+    }
+}
+
+pub(crate) fn create(state: &State) -> Option<String> {
+    state
+        .session()
+        .and_then(|session| session.me.permit.create.clone())
+}
+
+pub(crate) fn start(state: &State) -> Option<String> {
+    act(state, Action::Start)
+}
+
+pub(crate) fn stop(state: &State) -> Option<String> {
+    act(state, Action::Stop)
+}
+
+pub(crate) fn force_off(state: &State) -> Option<String> {
+    act(state, Action::Kill)
+}
+
+pub(crate) fn restart(state: &State) -> Option<String> {
+    act(state, Action::Restart)
+}
+
+/// One key for both: which of them it is depends on the machine.
+pub(crate) fn pause(state: &State) -> Option<String> {
+    act(state, pause_action(state))
+}
+
+pub(crate) fn pause_action(state: &State) -> Action {
+    let paused = state.session().is_some_and(|session| {
+        let machine = session.view.as_deref().and_then(|view| session.vms.machine(view));
+        machine.is_some_and(|it| it.status == VmStatus::Paused)
+    });
+    if paused { Action::Resume } else { Action::Pause }
+}
+
+pub(crate) fn destroy(state: &State) -> Option<String> {
+    act(state, Action::Destroy)
+}
+
+pub(crate) fn no_machine(state: &State) -> Option<String> {
+    let session = state.session()?;
+    session
+        .vms
+        .rows
+        .is_empty()
+        .then(|| "no machine is selected".to_owned())
+}
+
+pub(crate) fn no_second_tab(state: &State) -> Option<String> {
+    let count = tabs::enabled(&state.setup().features).len();
+    (count < 2).then(|| "there is only one tab".to_owned())
+}
+
+pub(crate) fn cancel(state: &State) -> Option<String> {
+    let session = state.session()?;
+    let Some(Popup::Operations(list)) = session.popups.last() else {
+        return Some("no operation is selected".to_owned());
+    };
+    match list.selected(session.view.as_deref()) {
+        None => Some("no operation is selected".to_owned()),
+        Some(operation) if operation.state.is_final() => Some("it is over".to_owned()),
+        Some(operation) if operation.cancel_requested => Some("already asked for".to_owned()),
+        Some(_) => None,
+    }
+}
+
+pub(crate) fn no_colour(state: &State) -> Option<String> {
+    state.setup().no_color.then(|| "NO_COLOR is set".to_owned())
+}
+
+pub(crate) fn sign_out(state: &State) -> Option<String> {
+    state
+        .session()
+        .is_none()
+        .then(|| "nobody is signed in".to_owned())
+}
+
+pub(crate) fn switch_door(state: &State) -> Option<String> {
+    match state.screen() {
+        Screen::Door(door) => match door.door {
+            Door::Open if door.form.busy.is_none() => None,
+            Door::Open => Some("wait a moment".to_owned()),
+            Door::FirstAccount => Some("there is no account yet".to_owned()),
+            Door::SignInOnly => Some("registration is closed; ask an admin".to_owned()),
+            Door::NotSetUp => Some("twarga is not set up yet".to_owned()),
+        },
+        _ => Some("somebody is signed in".to_owned()),
+    }
+}

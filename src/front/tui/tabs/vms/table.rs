@@ -1,0 +1,470 @@
+//! The table of machines. Wider terminals show more columns, not bigger ones; only the rows in
+//! sight are built.
+
+use super::{Places, Row, name};
+use crate::core::{DomainState, Foreign, Machine, View};
+use crate::front::tui::state::State;
+use crate::front::tui::state::session::Session;
+use crate::front::tui::state::work::{fraction, present};
+use crate::front::tui::theme::Look;
+use crate::front::tui::widgets::bar::bar;
+use crate::front::tui::widgets::pen::{Pen, fit, row};
+use crate::front::tui::widgets::units;
+use crate::model::{Operation, OperationState, Role, VmStatus};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use std::cmp::Ordering;
+
+/// A column, in the order in which they are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Column {
+    Name,
+    State,
+    Image,
+    Vcpus,
+    Memory,
+    Cpu,
+    MemoryUse,
+    Address,
+    Up,
+    Disk,
+    Net,
+}
+
+use Column as C;
+
+impl Column {
+    pub(crate) const ALL: [Column; 11] = [
+        C::Name,
+        C::State,
+        C::Image,
+        C::Vcpus,
+        C::Memory,
+        C::Cpu,
+        C::MemoryUse,
+        C::Address,
+        C::Up,
+        C::Disk,
+        C::Net,
+    ];
+
+    /// Which columns a narrow screen gives up last, first.
+    const BY_WORTH: [Column; 11] = [
+        C::Name,
+        C::State,
+        C::Cpu,
+        C::Address,
+        C::MemoryUse,
+        C::Up,
+        C::Memory,
+        C::Vcpus,
+        C::Image,
+        C::Disk,
+        C::Net,
+    ];
+
+    fn heading(self) -> &'static str {
+        match self {
+            C::Name => "NAME",
+            C::State => "STATE",
+            C::Image => "IMAGE",
+            C::Vcpus => "vCPU",
+            C::Memory => "RAM",
+            C::Cpu => "CPU",
+            C::MemoryUse => "MEM",
+            C::Address => "IP",
+            C::Up => "UP",
+            C::Disk => "DISK",
+            C::Net => "NET ↓ ↑",
+        }
+    }
+
+    /// Its word in titles and preferences.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            C::Name => "name",
+            C::State => "state",
+            C::Image => "image",
+            C::Vcpus => "vcpu",
+            C::Memory => "ram",
+            C::Cpu => "cpu",
+            C::MemoryUse => "mem",
+            C::Address => "ip",
+            C::Up => "up",
+            C::Disk => "disk",
+            C::Net => "net",
+        }
+    }
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.word() == word)
+    }
+
+    pub(crate) fn next(self, back: bool) -> Self {
+        let count = Self::ALL.len();
+        let at = Self::ALL.iter().position(|it| *it == self).unwrap_or(0);
+        Self::ALL[(at + if back { count - 1 } else { 1 }) % count]
+    }
+
+    fn width(self) -> u16 {
+        match self {
+            C::Name => 10,
+            C::State | C::Image => 12,
+            C::Vcpus => 4,
+            C::Memory => 6,
+            C::Cpu => 5,
+            C::MemoryUse => 5,
+            C::Address => 15,
+            C::Up => 7,
+            C::Disk => 14,
+            C::Net => 19,
+        }
+    }
+
+    fn is_load(self) -> bool {
+        matches!(self, C::Cpu | C::MemoryUse | C::Net)
+    }
+
+    fn is_right(self) -> bool {
+        matches!(self, C::Vcpus | C::Memory | C::Cpu | C::MemoryUse | C::Up)
+    }
+
+    /// How two machines compare; by size, load and age the natural reading is ascending.
+    pub(crate) fn compare(self, a: &Machine, b: &Machine, role: Role) -> Ordering {
+        let float = |a: Option<f64>, b: Option<f64>| a.unwrap_or(-1.0).total_cmp(&b.unwrap_or(-1.0));
+        let cpu = |it: &Machine| it.load.cpu_percent.map(f64::from);
+        let memory = |it: &Machine| it.load.memory_percent.map(f64::from);
+        let net = |it: &Machine| Some(it.load.net_received? + it.load.net_sent.unwrap_or(0.0));
+        match self {
+            C::Name if role == Role::User => a.vm.name.cmp(&b.vm.name),
+            C::Name => a.owner.cmp(&b.owner).then_with(|| a.vm.name.cmp(&b.vm.name)),
+            C::State => a.status.cmp(&b.status),
+            C::Image => a.vm.image.cmp(&b.vm.image),
+            C::Vcpus => a.vm.vcpus.cmp(&b.vm.vcpus),
+            C::Memory => a.vm.memory_mib.cmp(&b.vm.memory_mib),
+            C::Cpu => float(cpu(a), cpu(b)),
+            C::MemoryUse => float(memory(a), memory(b)),
+            C::Address => {
+                let key = |it: &Machine| (it.vm.address.map(|it| it.ip), it.vm.ssh_port);
+                key(a).cmp(&key(b))
+            }
+            // The longest up began first.
+            C::Up => match (a.vm.started_at, b.vm.started_at) {
+                (Some(a), Some(b)) => b.cmp(&a),
+                (a, b) => a.is_some().cmp(&b.is_some()),
+            },
+            C::Disk => a.vm.disk_gib.cmp(&b.vm.disk_gib),
+            C::Net => float(net(a), net(b)),
+        }
+    }
+}
+
+/// Columns that fit, with their widths, in the order shown; those of load only where it is
+/// monitored.
+pub(crate) fn columns(width: u16, longest_name: u16, monitored: bool) -> Vec<(Column, u16)> {
+    let mut room = width.saturating_sub(2);
+    let mut chosen: Vec<(Column, u16)> = Vec::new();
+    for column in Column::BY_WORTH {
+        if !monitored && column.is_load() {
+            continue;
+        }
+        let need = column.width() + u16::from(!chosen.is_empty());
+        if need > room {
+            break;
+        }
+        room -= need;
+        chosen.push((column, column.width()));
+    }
+    // What is left: names first up to what they need, then the sparkline.
+    let mut widen = |column: Column, to: u16| {
+        if let Some((_, width)) = chosen.iter_mut().find(|(it, _)| *it == column) {
+            let more = to.saturating_sub(*width).min(room);
+            *width += more;
+            room -= more;
+        }
+    };
+    widen(C::Name, longest_name.clamp(10, 14));
+    widen(C::Cpu, 14);
+    widen(C::Name, longest_name.clamp(10, 40));
+    chosen.sort_by_key(|(column, _)| Column::ALL.iter().position(|it| it == column));
+    chosen
+}
+
+/// The column whose heading stands at `x`, for the mouse.
+pub(crate) fn column_at(session: &Session, header: Rect, x: u16, monitored: bool) -> Option<Column> {
+    let mut left = header.x + 2;
+    for (column, width) in columns(header.width, session.vms.name_width, monitored) {
+        if (left..left + width).contains(&x) {
+            return Some(column);
+        }
+        left += width + 1;
+    }
+    None
+}
+
+pub(super) fn draw(state: &State, view: &View, places: &Places, buffer: &mut Buffer) {
+    let Some(session) = state.session() else { return };
+    let look = state.look();
+    let columns = columns(
+        places.header.width,
+        session.vms.name_width,
+        state.setup().features.monitoring,
+    );
+    headings(session, &columns, places.header, &look, buffer);
+    if session.vms.rows.is_empty() {
+        let text = if view.machines.is_empty() && view.foreign.is_empty() {
+            match &session.me.permit.create {
+                None => "no machines yet: n makes one",
+                Some(_) => "no machines",
+            }
+        } else {
+            "no machine has these words: Esc clears the filter"
+        };
+        Pen::new(buffer, row(places.rows, 1)).skip(2).put(text, look.dim);
+        return;
+    }
+    let visible = session.vms.rows.iter().enumerate().skip(session.vms.offset);
+    for ((index, entry), line) in visible.zip(0..places.rows.height) {
+        let area = row(places.rows, line);
+        let chosen = index == session.vms.at;
+        if chosen {
+            buffer.set_style(area, look.selected);
+        }
+        let mut pen = Pen::new(buffer, area);
+        pen.put(if chosen { "▸ " } else { "  " }, Style::new());
+        match *entry {
+            Row::Own(at) => machine(state, session, &view.machines[at], &columns, &mut pen, chosen),
+            Row::Foreign(at) => foreign(&view.foreign[at], &columns, &mut pen, &look, chosen),
+        }
+    }
+}
+
+fn headings(session: &Session, columns: &[(Column, u16)], area: Rect, look: &Look, buffer: &mut Buffer) {
+    let mut pen = Pen::new(buffer, area);
+    pen.skip(2);
+    for (column, width) in columns {
+        let style = if *column == session.vms.sort {
+            look.accent
+        } else {
+            look.dim
+        };
+        if column.is_right() {
+            pen.right(column.heading(), *width, style);
+        } else {
+            pen.left(column.heading(), *width, style);
+        }
+        pen.skip(1);
+    }
+}
+
+fn machine(
+    state: &State,
+    session: &Session,
+    machine: &Machine,
+    columns: &[(Column, u16)],
+    pen: &mut Pen<'_>,
+    chosen: bool,
+) {
+    let look = state.look();
+    // On the selection's ground its own colour is the readable one.
+    let tint = |style: Style| if chosen { Style::new() } else { style };
+    let mut remarked = false;
+    for (column, width) in columns {
+        // The remark takes the place of the load, or where there is none of what follows.
+        let here = !remarked && !matches!(column, C::Name | C::State | C::Image | C::Vcpus | C::Memory);
+        if here {
+            remarked = true;
+            if remark(session, machine, pen, &look, chosen) {
+                return;
+            }
+        }
+        let text = cell(state, session, machine, *column, *width);
+        let style = match column {
+            C::State => tint(status_style(machine.status, &look)),
+            C::Image | C::Vcpus | C::Memory => tint(look.dim),
+            _ => Style::new(),
+        };
+        if column.is_right() {
+            pen.right(&text, *width, style)
+        } else {
+            pen.left(&text, *width, style)
+        };
+        pen.skip(1);
+    }
+}
+
+fn cell(state: &State, session: &Session, machine: &Machine, column: Column, width: u16) -> String {
+    let running = matches!(machine.status, VmStatus::Running | VmStatus::Paused);
+    match column {
+        C::Name => name(machine, session.me.role),
+        C::State => format!("{} {}", glyph(machine.status), machine.status),
+        C::Image => machine.vm.image.clone(),
+        C::Vcpus => machine.vm.vcpus.to_string(),
+        C::Memory => units::memory(machine.vm.memory_mib),
+        C::Cpu if running && width >= 14 => {
+            let bars = units::sparkline(&machine.load, 8);
+            format!("{bars} {:>5}", units::percent(machine.load.cpu_percent))
+        }
+        C::Cpu if running => units::percent(machine.load.cpu_percent),
+        C::MemoryUse if running => units::percent(machine.load.memory_percent),
+        C::Address => address(machine),
+        C::Up => match machine.vm.started_at {
+            Some(began) if running => units::calm_span(units::seconds(began, state.now())),
+            _ => String::new(),
+        },
+        C::Disk => match machine.load.disk_allocated {
+            Some(used) => format!("{} / {} G", units::bytes(used as f64), machine.vm.disk_gib),
+            None => format!("{} G", machine.vm.disk_gib),
+        },
+        C::Net if running => {
+            let (down, up) = (
+                units::rate(machine.load.net_received),
+                units::rate(machine.load.net_sent),
+            );
+            format!("{down:>9} {up:>9}")
+        }
+        C::Cpu | C::MemoryUse | C::Net => String::new(),
+    }
+}
+
+/// How the machine is reached: its address, or its forwarded port.
+pub(crate) fn address(machine: &Machine) -> String {
+    match (machine.vm.address, machine.vm.ssh_port) {
+        (Some(address), _) => address.ip.to_string(),
+        (None, Some(port)) => format!(":{port}"),
+        (None, None) => String::new(),
+    }
+}
+
+/// A state's glyph: never alone, the word stands beside it.
+pub(crate) fn glyph(status: VmStatus) -> char {
+    match status {
+        VmStatus::Running => '●',
+        VmStatus::Paused => '‖',
+        VmStatus::Stopped => '○',
+        VmStatus::Pending => '◌',
+        VmStatus::Error => '✗',
+        VmStatus::Destroying => '◍',
+    }
+}
+
+pub(crate) fn status_style(status: VmStatus, look: &Look) -> Style {
+    match status {
+        VmStatus::Running => look.good,
+        VmStatus::Paused | VmStatus::Pending | VmStatus::Destroying => look.warn,
+        VmStatus::Stopped => look.dim,
+        VmStatus::Error => look.bad,
+    }
+}
+
+/// Instead of the load: the operation at work, or why something is wrong.
+fn remark(session: &Session, machine: &Machine, pen: &mut Pen<'_>, look: &Look, chosen: bool) -> bool {
+    let tint = |style: Style| if chosen { Style::new() } else { style };
+    if let Some(operation) = &machine.operation {
+        progress(session, operation, pen, tint(look.accent), tint(look.dim));
+        return true;
+    }
+    if session.work.is_stuck(machine.vm.id) && machine.status == VmStatus::Running {
+        pen.put("does not power off · X forces it off", tint(look.warn));
+        return true;
+    }
+    match (&machine.reason, machine.status) {
+        (Some(reason), status) if status != VmStatus::Running => {
+            let style = if status == VmStatus::Error {
+                look.bad
+            } else {
+                look.warn
+            };
+            pen.put(reason, tint(style));
+            true
+        }
+        _ => false,
+    }
+}
+
+/// `━━━━━━━━╸──── 61 % download 231/378 MB 12 MB/s`
+pub(crate) fn progress(
+    session: &Session,
+    operation: &Operation,
+    pen: &mut Pen<'_>,
+    filled: Style,
+    rest: Style,
+) {
+    let done = fraction(operation);
+    let words = progress_words(session, operation);
+    let room = pen.room();
+    let needed = u16::try_from(words.chars().count()).unwrap_or(u16::MAX);
+    let width = room.saturating_sub(needed + 8).min(14);
+    if width >= 4 {
+        bar(pen, width, done, filled, rest);
+        pen.skip(1);
+    }
+    if operation.state != OperationState::Queued {
+        pen.right(&format!("{:.0} %", done * 100.0), 5.min(pen.room()), Style::new())
+            .skip(1);
+    }
+    let room = pen.room();
+    pen.put(&fit(&words, room), Style::new());
+}
+
+/// What an operation is at: the step, and its bytes.
+pub(crate) fn progress_words(session: &Session, operation: &Operation) -> String {
+    if operation.cancel_requested && !operation.state.is_final() {
+        return format!("cancelling · {}", present(operation.kind));
+    }
+    match operation.state {
+        OperationState::Queued => return format!("{} · waiting", present(operation.kind)),
+        OperationState::Undoing => return "undoing".to_owned(),
+        _ => {}
+    }
+    let mut words = operation
+        .current_step()
+        .map_or_else(|| present(operation.kind).to_owned(), |step| step.name.clone());
+    if let Some(progress) = operation.progress {
+        words.push(' ');
+        match progress.total {
+            Some(total) => words.push_str(&units::of(progress.done, total)),
+            None => words.push_str(&units::bytes(progress.done as f64)),
+        }
+        if let Some(rate) = session.work.rate(operation.id) {
+            words.push_str(&format!(" {}", units::rate(Some(rate))));
+        }
+    }
+    words
+}
+
+fn foreign(foreign: &Foreign, columns: &[(Column, u16)], pen: &mut Pen<'_>, look: &Look, chosen: bool) {
+    let style = if chosen { Style::new() } else { look.dim };
+    for (column, width) in columns {
+        let text = match column {
+            C::Name => foreign.name.clone(),
+            C::State => domain_state(foreign.state).to_owned(),
+            C::Image => "foreign".to_owned(),
+            C::Vcpus => foreign.vcpus.to_string(),
+            C::Memory => units::memory(foreign.memory_mib),
+            _ => {
+                pen.put("foreign: not made by twarga", style);
+                return;
+            }
+        };
+        if column.is_right() {
+            pen.right(&text, *width, style)
+        } else {
+            pen.left(&text, *width, style)
+        };
+        pen.skip(1);
+    }
+}
+
+/// A domain's state with its glyph.
+pub(crate) fn domain_state(state: DomainState) -> &'static str {
+    match state {
+        DomainState::Running => "● running",
+        DomainState::Paused => "‖ paused",
+        DomainState::PausedOnError => "‖ disk error",
+        DomainState::ShuttingDown => "◍ stopping",
+        DomainState::Off => "○ stopped",
+        DomainState::Crashed => "✗ crashed",
+    }
+}
