@@ -77,6 +77,7 @@ CREATE TABLE operations (
 -- One operation at a time per machine; also finds the unfinished ones without a scan.
 CREATE UNIQUE INDEX operations_unfinished ON operations (vm) WHERE finished_at IS NULL;
 CREATE INDEX operations_by_owner ON operations (owner);
+CREATE INDEX operations_by_vm ON operations (vm);
 
 CREATE TABLE steps (
   operation   INTEGER NOT NULL REFERENCES operations (id),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 use twarga::hypervisor::sim::{Call, Fault, Guest, Inventory, Pace, Script, Sim};
 use twarga::hypervisor::{
@@ -445,6 +445,41 @@ fn a_hypervisor_goes_away_and_comes_back_with_its_guests_running() {
 }
 
 #[test]
+fn a_slow_listener_is_told_to_look_at_everything_rather_than_of_every_change() {
+    let sim = Sim::new(Held::new().script());
+    let (heard, hearing) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let may_go_on = Mutex::new(may_go_on);
+    let listener = move |change| {
+        let _ = heard.send(change);
+        let _ = may_go_on.lock().unwrap().recv();
+    };
+    sim.listen(Arc::new(listener)).unwrap();
+    sim.outside().define("first", 1, 512).unwrap();
+    hearing.recv_timeout(PATIENCE).unwrap();
+    for number in 0..5_000 {
+        sim.outside().define(&format!("vm-{number}"), 1, 512).unwrap();
+    }
+    drop(go_on);
+    let told: Vec<Change> = std::iter::from_fn(|| hearing.recv_timeout(PATIENCE).ok())
+        .take(906)
+        .collect();
+    assert_eq!(told[..2], [Change::Disconnected, Change::Connected]);
+    assert_eq!(
+        told.len(),
+        906,
+        "and of what came after that: 4,096 waited, 904 came later"
+    );
+}
+
+#[test]
+fn what_others_name_their_domains_does_no_harm() {
+    let sim = Sim::new(Held::new().script());
+    sim.outside().define("evil\x1b[2J", 1, 512).unwrap();
+    assert_eq!(sim.snapshot().unwrap().domains[0].name, "evil␛[2J");
+}
+
+#[test]
 fn guests_may_be_deaf_lost_mute_or_restless() {
     let clock = Held::new();
     let guests = |name: &str| match name {
@@ -527,11 +562,18 @@ fn a_running_domain_that_is_undefined_stays_until_it_is_off() {
     let sim = Sim::new(Held::new().script());
     let foreign = sim.outside().define("foreign", 1, 512).unwrap();
     sim.start(foreign).unwrap();
+    let address = sim.addresses(foreign).unwrap();
     sim.outside().undefine(foreign);
     assert_eq!(state(&sim, foreign), DomainState::Running);
     sim.force_off(foreign).unwrap();
     assert_eq!(sim.state(foreign).unwrap(), None);
-    sim.outside().define("foreign", 1, 512).unwrap();
+    let successor = sim.outside().define("foreign", 1, 512).unwrap();
+    sim.start(successor).unwrap();
+    assert_eq!(
+        sim.addresses(successor).unwrap(),
+        address,
+        "name and address are free again"
+    );
 }
 
 #[test]

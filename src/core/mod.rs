@@ -24,6 +24,9 @@ pub use operations::OperationQuery;
 pub use time::Clock;
 pub use vms::{Action, Allowance, NewMachine};
 
+// What fronts need to know of the hypervisor: facts and failures, never calls.
+pub use crate::hypervisor::{Acceleration, DomainState, Error as HypervisorError, Host, Mode};
+
 pub use secrets::SshIdentity;
 
 /// What a front needs to know of the hypervisor: fronts name no lower layer.

@@ -4,6 +4,7 @@ use super::{Error, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,8 +12,14 @@ use std::time::{Duration, Instant};
 /// Writes take milliseconds; what holds the lock for this long is stopped or stuck.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The write-ahead log is cut back to this after a checkpoint, in bytes.
-const WAL_LIMIT: u32 = 8 << 20;
+/// The write-ahead log's file is cut back to this when it is begun anew, in bytes.
+const WAL_LIMIT: u32 = 4 << 20;
+
+/// Beyond this length, in bytes, the write-ahead log is not left to automatic checkpoints.
+const WAL_ALARM: u64 = 8 << 20;
+
+/// How long a checkpoint that was not left to itself waits for readers, while writers wait for it.
+const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The write-ahead log is checkpointed at this length, in pages of 4 KiB.
 const CHECKPOINT_PAGES: u32 = 1000;
@@ -58,6 +65,44 @@ pub(super) fn connect(path: &Path, access: Access) -> Result<Connection> {
 pub(super) fn bound_log(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "journal_size_limit", WAL_LIMIT, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))
+}
+
+/// Keeps the write-ahead log short where readers take turns so closely that there is never a moment
+/// without one: then automatic checkpoints copy the log but never begin it anew.
+pub(super) struct Shortener {
+    log: PathBuf,
+    /// Length at which to act: more after each vain attempt, so that a stopped reader of another
+    /// process costs a wait now and then and not at every commit.
+    alarm: AtomicU64,
+}
+
+impl Shortener {
+    pub(super) fn new(database: &Path) -> Self {
+        let mut log = database.as_os_str().to_owned();
+        log.push("-wal");
+        Self {
+            log: log.into(),
+            alarm: AtomicU64::new(WAL_ALARM),
+        }
+    }
+
+    /// To be called after a commit, outside a transaction. What was committed is safe whatever
+    /// becomes of this, so it has no errors.
+    pub(super) fn after_commit(&self, connection: &Connection) {
+        let length = std::fs::metadata(&self.log).map_or(0, |found| found.len());
+        if length < self.alarm.load(Ordering::Relaxed) {
+            return;
+        }
+        let truncate = || -> rusqlite::Result<bool> {
+            connection.busy_timeout(CHECKPOINT_PATIENCE)?;
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        };
+        let shortened = matches!(truncate(), Ok(false));
+        let next = if shortened { WAL_ALARM } else { length + WAL_ALARM };
+        self.alarm.store(next, Ordering::Relaxed);
+        // Fails for a closed connection only, and then the next statement does too.
+        let _ = connection.busy_timeout(PATIENCE);
+    }
 }
 
 /// A few connections that threads share; each is opened when it is first needed.

@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 /// The database's file in its directory.
 const DATABASE: &str = "twarga.db";
 
+/// Bytes of the smallest page, and so of the smallest database.
+const SMALLEST: u64 = 512;
+
 /// Bits that let others in.
 const OTHERS: u32 = 0o077;
 
@@ -34,26 +37,28 @@ pub(super) fn prepare(directory: &Path) -> Result<PathBuf> {
     Ok(directory)
 }
 
-/// Makes the database's file, empty and private, if it is absent, and checks it and its
-/// companions. Returns its path.
+/// Checks the database's file and its companions, and makes it, empty and private, if it is absent.
+/// Returns its path.
 pub(super) fn database(directory: &Path) -> Result<PathBuf> {
     let path = directory.join(DATABASE);
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        check_file(&with_suffix(&path, suffix))?;
+    }
     // In this order: a log that is there now was begun by a file that is not empty any more.
     let log = length(&with_suffix(&path, "-wal"))?;
     let file = length(&path)?;
-    if file.unwrap_or(0) == 0 && log.unwrap_or(0) > 0 {
-        return Err(Error::Corrupt {
-            path,
-            reason: "it is empty or gone, but its log (-wal) is not; put it back from a backup, or move \
-                     the log away"
-                .to_owned(),
-        });
+    let damage = match (file.unwrap_or(0), log.unwrap_or(0)) {
+        (0, 1..) => Some("it is empty or gone, but its log (-wal) is not; put it back or move the log away"),
+        // SQLite takes a file of one byte for an empty one, and would overwrite it.
+        (1..SMALLEST, _) => Some("it is too short to be a database"),
+        _ => None,
+    };
+    if let Some(reason) = damage {
+        let reason = reason.to_owned();
+        return Err(Error::Corrupt { path, reason });
     }
     if file.is_none() {
         make_private_file(&path).map_err(|error| refused(&path, &format!("cannot be made: {error}")))?;
-    }
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        check_file(&with_suffix(&path, suffix))?;
     }
     Ok(path)
 }

@@ -58,7 +58,7 @@ impl Reader<'_> {
 ///
 /// Each form walks one index backwards from `before` and stops at the limit. Where several
 /// conditions could lead, the narrowest does and a `+` keeps SQLite from taking another.
-fn select(query: EventQuery) -> (String, Vec<Value>) {
+pub(super) fn select(query: EventQuery) -> (String, Vec<Value>) {
     let limit = if query.limit == 0 { 100 } else { query.limit };
     let before = query.before.map_or(i64::MAX, |before| before.0);
     let mut values = vec![Value::from(before), Value::from(limit)];
@@ -70,13 +70,14 @@ fn select(query: EventQuery) -> (String, Vec<Value>) {
     if let Some(vm) = query.vm {
         conditions.push_str(&format!(" AND vm = {}", bind(vm.0.into())));
     }
+    let matters = query.at_least.is_some_and(|it| it > Severity::Info);
     conditions.push_str(match query.at_least {
         None | Some(Severity::Info) => "",
         Some(Severity::Warning) => " AND severity IN ('warning', 'critical')",
         Some(Severity::Critical) => " AND severity = 'critical'",
     });
     if let Some(event_type) = query.event_type {
-        let leads = query.vm.is_none() && query.visible_to.is_none();
+        let leads = query.vm.is_none() && query.visible_to.is_none() && !matters;
         let column = if leads { "type" } else { "+type" };
         conditions.push_str(&format!(
             " AND {column} = {}",

@@ -39,7 +39,7 @@ pub use sessions::{Session, Throttle};
 pub use users::{Credentials, NewUser};
 pub use vms::NewVm;
 
-use connection::{Access, Pool};
+use connection::{Access, Pool, Shortener};
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
@@ -63,6 +63,7 @@ struct Shared {
     instance: Uuid,
     readers: Pool,
     writer: Pool,
+    shortener: Shortener,
     /// Never writes, so that `PRAGMA data_version` tells it of every commit.
     watcher: Mutex<Connection>,
 }
@@ -109,6 +110,7 @@ impl Store {
                 instance,
                 readers: Pool::new(&path, Access::Read, READERS),
                 writer: Pool::new(&path, Access::Write, 1),
+                shortener: Shortener::new(&path),
                 watcher: Mutex::new(watcher),
                 path,
             }),
@@ -151,6 +153,7 @@ impl Store {
             transaction
                 .commit()
                 .map_err(|error| Error::from_sqlite("committing", &self.shared.path, error))?;
+            self.shared.shortener.after_commit(connection);
             Ok(value)
         })?
     }

@@ -87,6 +87,16 @@ impl Reader<'_> {
         )?;
         found.into_iter().map(|found| self.with_steps(found)).collect()
     }
+    /// The newest operation on a machine.
+    pub fn last_operation(&self, vm: VmId) -> Result<Option<Operation>> {
+        let found = self.row(
+            "reading a machine's last operation",
+            &format!("SELECT {COLUMNS} FROM operations WHERE vm = ?1 ORDER BY id DESC LIMIT 1"),
+            [vm.0],
+            operation,
+        )?;
+        found.map(|found| self.with_steps(found)).transpose()
+    }
     /// The input an operation was accepted with.
     pub fn operation_input(&self, id: OperationId) -> Result<Value> {
         let input = self.row(
@@ -223,6 +233,10 @@ impl Writer<'_> {
         Ok(())
     }
     /// Ends a step: its state, what it leaves, what went wrong.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "which step, and all that is known at its end; a struct would be made for one call"
+    )]
     pub fn end_step(
         &self,
         id: OperationId,

@@ -1,6 +1,6 @@
 //! Sessions and the slow-down of failed sign-ins, shared by all processes.
 
-use super::query::{optional_time, time};
+use super::query::{integer, optional_time, time, unsigned};
 use super::{Reader, Result, Writer};
 use crate::model::UserId;
 use jiff::Timestamp;
@@ -16,8 +16,9 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 /// Sessions kept per user: a script that signs in without end pushes its own oldest ones out.
 const SESSIONS_PER_USER: u32 = 1_000;
 
-/// Keys kept: whoever sprays names pushes out the oldest, those that are not locked first.
-const THROTTLES: u32 = 10_000;
+/// Keys kept at most. Whoever sprays names pushes out the oldest tenth of them, those that are not
+/// locked first.
+const THROTTLES: u64 = 10_000;
 
 /// Bytes of a key that are kept as they are. Names come from strangers and may be of any length.
 const KEY_LENGTH: usize = 200;
@@ -158,15 +159,27 @@ impl Writer<'_> {
                 throttle.locked_until.map(Timestamp::as_millisecond)
             ],
         )?;
-        self.change(
-            "forgetting old failed sign-ins",
-            "DELETE FROM throttles WHERE (SELECT count(*) FROM throttles) > ?1 AND key IN
-             (SELECT key FROM throttles
-              ORDER BY ifnull(locked_until, 0) > ?2 DESC, last_failure DESC LIMIT -1 OFFSET ?1)",
-            params![THROTTLES, self.now_ms()],
+        self.bound_throttles()
+    }
+    /// Forgets some keys when there are too many: the oldest, and locked ones last.
+    fn bound_throttles(&self) -> Result<()> {
+        let kept = self.one(
+            "counting failed sign-ins",
+            "SELECT count(*) AS keys FROM throttles",
+            [],
+            |row| unsigned(row, "keys"),
         )?;
+        if kept > THROTTLES {
+            self.change(
+                "forgetting old failed sign-ins",
+                "DELETE FROM throttles WHERE key IN
+                 (SELECT key FROM throttles ORDER BY ifnull(locked_until, 0) > ?2, last_failure LIMIT ?1)",
+                params![integer(kept - THROTTLES + THROTTLES / 10), self.now_ms()],
+            )?;
+        }
         Ok(())
     }
+
     /// Forgets a key's failures.
     pub fn clear_throttle(&self, key: &str) -> Result<()> {
         self.change(

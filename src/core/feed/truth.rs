@@ -31,6 +31,8 @@ pub struct Truth {
     pub health: Health,
     pub host: Option<Arc<Host>>,
     pub as_of: Option<Timestamp>,
+    /// When the look that the domains come from began: what ended later may not show in them.
+    pub looked_at: Option<Timestamp>,
     pub keeping: Keeping,
     pub vms: Vec<Vm>,
     pub names: HashMap<UserId, String>,
@@ -72,6 +74,7 @@ impl World {
             health: Health::Connecting,
             host: None,
             as_of: None,
+            looked_at: None,
             keeping: Keeping::Nobody,
             vms: Vec::new(),
             names: HashMap::new(),
@@ -187,6 +190,7 @@ async fn look_at_hypervisor(core: &Core, meter: &mut Meter) {
             Err(error) => return note_failure(core, error),
         }
     }
+    let looked_at = core.now();
     match core
         .hypervisor()
         .call(Lane::Watch, "refresh", SNAPSHOT_DEADLINE, |it| it.snapshot())
@@ -199,6 +203,7 @@ async fn look_at_hypervisor(core: &Core, meter: &mut Meter) {
                 truth.domains = domains.into_iter().map(|it| (it.uuid, it)).collect();
                 truth.loads = loads;
                 truth.as_of = Some(now);
+                truth.looked_at = Some(looked_at);
                 truth.health = Health::Up;
             });
         }

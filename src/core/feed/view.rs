@@ -60,7 +60,7 @@ pub fn build(truth: &Truth, user: UserId, role: Role) -> View {
 fn machine(truth: &Truth, vm: &Vm, operation: Option<&Operation>) -> Machine {
     let domain = truth.domains.get(&vm.uuid);
     let (status, reason) = match truth.as_of {
-        Some(_) => status(vm, domain),
+        Some(_) => status(vm, domain.map(|it| it.state)),
         None => (vm.status, vm.reason.clone()),
     };
     let on = matches!(status, VmStatus::Running | VmStatus::Paused | VmStatus::Pending);
@@ -95,7 +95,7 @@ fn foreign(domain: &Domain) -> Foreign {
 
 /// A machine's status and a remark, from its row and its domain as libvirt shows it now. Being
 /// created and being destroyed are twarga's own; everything else is libvirt's to say.
-pub fn status(vm: &Vm, domain: Option<&Domain>) -> (VmStatus, Option<String>) {
+pub fn status(vm: &Vm, domain: Option<DomainState>) -> (VmStatus, Option<String>) {
     if matches!(vm.status, VmStatus::Pending | VmStatus::Destroying) {
         return (vm.status, None);
     }
@@ -103,7 +103,7 @@ pub fn status(vm: &Vm, domain: Option<&Domain>) -> (VmStatus, Option<String>) {
         let reason = "its domain is gone from libvirt; destroy the machine to remove what is left of it";
         return (VmStatus::Error, Some(reason.to_owned()));
     };
-    match domain.state {
+    match domain {
         DomainState::Running => (VmStatus::Running, None),
         DomainState::ShuttingDown => (VmStatus::Running, Some("the guest is shutting down".to_owned())),
         DomainState::Paused => (VmStatus::Paused, None),

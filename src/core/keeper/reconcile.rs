@@ -8,6 +8,7 @@ use crate::hypervisor::{Domain, DomainState, Lane};
 use crate::model::vm::Address;
 use crate::model::{EventType, NewEvent, Severity, Vm, VmStatus};
 use crate::store::Epoch;
+use jiff::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -38,16 +39,16 @@ pub async fn run(core: Core, epoch: Epoch, mut ending: watch::Receiver<bool>) {
 
 async fn settle_all(core: &Core, epoch: Epoch, asked: &mut HashMap<Uuid, Instant>) -> Result<()> {
     let truth = core.world().now();
-    if truth.as_of.is_none() {
+    let Some(looked_at) = truth.looked_at else {
         return Ok(());
-    }
+    };
     asked.retain(|uuid, _| truth.domains.contains_key(uuid));
     let mut questions = ADDRESSES_AT_ONCE;
     for vm in &truth.vms {
         let busy = truth.operations.iter().any(|operation| operation.vm == vm.id);
         let domain = truth.domains.get(&vm.uuid);
         if !busy {
-            settle_status(core, epoch, vm, domain).await?;
+            settle_status(core, epoch, vm, domain, looked_at).await?;
         }
         if let Some(domain) = domain {
             settle_run(core, epoch, vm, domain).await?;
@@ -73,21 +74,26 @@ async fn settle_all(core: &Core, epoch: Epoch, asked: &mut HashMap<Uuid, Instant
 }
 
 /// Writes down what changed without an operation of twarga's.
-async fn settle_status(core: &Core, epoch: Epoch, vm: &Vm, domain: Option<&Domain>) -> Result<()> {
-    let (now, reason) = status(vm, domain);
+async fn settle_status(
+    core: &Core,
+    epoch: Epoch,
+    vm: &Vm,
+    domain: Option<&Domain>,
+    looked_at: Timestamp,
+) -> Result<()> {
+    let (now, reason) = status(vm, domain.map(|it| it.state));
     if now == vm.status && reason == vm.reason {
         return Ok(());
     }
     let (id, was, name) = (vm.id, vm.status, vm.name.clone());
     core.write_as_keeper(epoch, move |writer| {
-        // Looked at again: an operation may have been accepted, or have ended, meanwhile.
+        // Looked at again: an operation may have been accepted, or have ended after the look.
         let unchanged = writer.vm(id)?.is_some_and(|row| row.status == was);
-        let idle = writer.operations(crate::store::OperationFilter {
-            active: true,
-            limit: u32::MAX,
-            ..Default::default()
-        })?;
-        if !unchanged || idle.iter().any(|operation| operation.vm == id) {
+        let idle = match writer.last_operation(id)? {
+            Some(last) => last.finished_at.is_some_and(|at| at < looked_at),
+            None => true,
+        };
+        if !unchanged || !idle {
             return Ok(());
         }
         writer.set_vm_status(id, now, reason.as_deref())?;
@@ -98,7 +104,8 @@ async fn settle_status(core: &Core, epoch: Epoch, vm: &Vm, domain: Option<&Domai
                 Severity::Info
             };
             let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-            let message = format!("{name} is {now}, it was {was}; twarga did not do this{why}");
+            let message =
+                format!("{name} is {now} and was {was}, by its guest's doing or from outside twarga{why}");
             writer.append_event(
                 &NewEvent::new(EventType::Vm, severity, "vm.changed_outside", &message).vm(id),
             )?;

@@ -1,14 +1,13 @@
 //! Making a machine: its steps and their undoing.
 
 use super::files::Files;
+use super::power::settle_on;
 use super::steps::{PowerOn, Prepare, Reachable, machine, mode};
 use crate::core::images::Source;
-use crate::core::log;
 use crate::core::operations::{Job, Plan, Recovery, Step, Stop, Work};
 use crate::core::seed::{self, Seed};
 use crate::hypervisor::{self, DomainSpec, Mode, Network, Ownership, VolumeFormat, VolumeSpec};
-use crate::model::{Operation, OperationState, VmRequest, VmStatus};
-use crate::store::{self, Writer};
+use crate::model::VmRequest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::Cursor;
@@ -22,23 +21,15 @@ pub struct Input {
     pub source: Source,
 }
 
-/// Creation, step by step.
+/// Creation, step by step. One that fails leaves no machine: its first step's undo removes the
+/// row.
 pub static PLAN: Plan = Plan {
     steps: &[
         &Reserve, &Prepare, &Image, &Disk, &SeedDisk, &Define, &PowerOn, &Reachable,
     ],
     recovery: Recovery::Backward,
-    settle,
+    settle: settle_on,
 };
-
-/// A machine that came to be is out of `pending`; libvirt says the rest. One that did not is
-/// gone already: its first step's undo removed its row.
-fn settle(writer: &Writer<'_>, operation: &Operation) -> store::Result<()> {
-    if operation.state == OperationState::Done {
-        writer.set_vm_status(operation.vm, VmStatus::Running, None)?;
-    }
-    log::outcome(writer, operation)
-}
 
 /// The row, which was made when the operation was accepted.
 struct Reserve;

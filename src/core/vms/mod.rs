@@ -10,12 +10,13 @@ mod steps;
 use super::operations::Plan;
 use super::policy::{Permission, Relation, allows};
 use super::{Core, Ctx, Error, Machine, Result, images, log};
-use crate::hypervisor::Mode;
+use crate::hypervisor::{DomainState, Lane, Mode};
 use crate::model::limits::Usage;
 use crate::model::{Image, Limits, OperationId, OperationKind, User, UserId, Vm, VmId, VmStatus, text};
 use crate::store::{NewOperation, NewVm, Reader, Writer};
 pub use request::NewMachine;
 use serde_json::Value;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// What can be done to a machine that exists.
@@ -74,6 +75,9 @@ impl Action {
         }
     }
 }
+
+/// How long an action waits for a fresh look before it goes by the last one.
+const LOOK_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Bounds and use of the one who asks, for a form to check against as it is typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,15 +221,15 @@ impl Core {
     /// [`Error::NotFound`], [`Error::NotPermitted`], [`Error::Busy`], and [`Error::Conflict`] if
     /// the machine's state does not take the action.
     pub async fn act(&self, ctx: &Ctx, vm: VmId, action: Action) -> Result<OperationId> {
-        let world = self.world().now();
+        let seen = self.look_at(vm).await;
         self.change(
             ctx,
             Permission::ActOnMachine,
             move |reader, actor| Ok(relation(actor.id, visible(reader, actor, vm)?.owner)),
             move |writer, _, actor| {
                 let row = writer.vm(vm)?.ok_or_else(|| unknown(vm))?;
-                let status = match world.as_of {
-                    Some(_) => super::feed::status(&row, world.domains.get(&row.uuid)).0,
+                let status = match seen {
+                    Some(state) => super::feed::status(&row, state).0,
                     None => row.status,
                 };
                 let queued = Queued {
@@ -249,6 +253,27 @@ impl Core {
         )
         .await
         .inspect(|_| self.poke())
+    }
+
+    /// The state of a machine's domain just now, or as last seen if the hypervisor is slow to
+    /// answer; `None` if nothing is known of it.
+    async fn look_at(&self, vm: VmId) -> Option<Option<DomainState>> {
+        let row = self.read(move |reader| Ok(reader.vm(vm)?)).await.ok().flatten()?;
+        let uuid = row.uuid;
+        let asked = self
+            .hypervisor()
+            .call(Lane::Act, "look at a domain", LOOK_DEADLINE, move |it| {
+                it.state(uuid)
+            });
+        match asked.await {
+            Ok(state) => Some(state),
+            Err(_) => {
+                let world = self.world().now();
+                world
+                    .as_of
+                    .map(|_| world.domains.get(&uuid).map(|domain| domain.state))
+            }
+        }
     }
 
     /// A machine by `NAME` (one's own), or `OWNER/NAME`.

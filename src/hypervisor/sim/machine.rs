@@ -4,6 +4,7 @@ use super::load::Work;
 use super::random;
 use super::script::{Guest, Pace};
 use crate::hypervisor::{Counters, Domain, DomainSpec, DomainState, Network, Ownership};
+use crate::model::text;
 use jiff::Timestamp;
 use std::time::Duration;
 use uuid::Uuid;
@@ -144,7 +145,7 @@ impl Machine {
     pub(super) fn seen(&self, now: Timestamp) -> Domain {
         Domain {
             uuid: self.uuid,
-            name: self.name.clone(),
+            name: text::visible(&self.name).into_owned(),
             state: self.state,
             run: self.run.as_ref().map(|run| run.number),
             vcpus: self.vcpus,

@@ -8,7 +8,7 @@
 //!
 //! - **Time** comes from the script's clock. Guests do what they do (boot, shut down, crash) at
 //!   their own moments, however rarely anything looks, and counters are pure functions of seed
-//!   and age ([`load`]). Only waits of a calling thread (latency, the rate of uploads) are real
+//!   and age (see `load.rs`). Only waits of a calling thread (latency, the rate of uploads) are real
 //!   time.
 //! - **Misfortune**: [`Sim::fail`] plans faults of single calls, before or after they take effect;
 //!   [`Sim::hang`] holds calls until [`Sim::release`]; [`Sim::go_away`] is a daemon that died;
@@ -40,6 +40,7 @@ pub use outside::Outside;
 pub use script::{Casting, Clock, Guest, Load, Pace, Script};
 
 use super::{Change, Error, Result};
+use crate::model::text;
 use calls::{Faults, Gates, Journal, Struck};
 use machines::Machines;
 use outbox::Outbox;
@@ -287,7 +288,7 @@ impl Sim {
     pub fn go_away(&self, reason: &str) {
         let mut world = self.shared.lock();
         world.settle();
-        if world.away.replace(reason.to_owned()).is_none() {
+        if world.away.replace(text::visible(reason).into_owned()).is_none() {
             world.outbox.add([Change::Disconnected]);
         }
         self.shared.post(&mut world);
