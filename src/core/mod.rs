@@ -29,9 +29,6 @@ pub use crate::hypervisor::{Acceleration, DomainState, Error as HypervisorError,
 
 pub use secrets::SshIdentity;
 
-/// What a front needs to know of the hypervisor: fronts name no lower layer.
-pub use crate::hypervisor::{DomainState, Error as HypervisorError};
-
 use crate::hypervisor::{Caller, Hypervisor};
 use crate::model::Limits;
 use crate::store::{Epoch, Reader, Store, Writer};
