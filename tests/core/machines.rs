@@ -1,9 +1,10 @@
 //! A machine's life, and who may take part in it.
 
-use crate::bench::{Bench, act, create, find, finish, register, small, until};
+use crate::bench::{Bench, LOCAL, PASSWORD, act, create, find, finish, register, small, until};
+use std::sync::Arc;
 use std::time::Duration;
-use twarga::core::{Action, Error, LogQuery, OperationQuery};
-use twarga::hypervisor::sim::{Guest, Script};
+use twarga::core::{Action, Error, Health, Keeper, KeeperKind, LogQuery, OperationQuery};
+use twarga::hypervisor::sim::{Guest, Inventory, Script, Sim};
 use twarga::hypervisor::{DomainState, Hypervisor, Mode};
 use twarga::model::{Field, OperationState, VmStatus};
 
@@ -325,4 +326,39 @@ async fn in_session_mode_a_port_is_kept_and_replaced_when_it_is_taken() {
         OperationState::Done
     );
     until(&core, &alice, "another port", |view| port(view) == Some(42_001)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_directory_belongs_to_one_hypervisor() {
+    let mut bench = Bench::new();
+    let (core, keeper, alice) = bench.kept().await;
+    create(&core, &alice, "web-1").await;
+    keeper.end().await.unwrap();
+    drop(core);
+
+    bench.sim = Arc::new(Sim::new(Script::new(twarga::core::time::system_clock(), 8)));
+    let (core, _keeper) = {
+        let core = bench.core().await;
+        let keeper = Keeper::start(&core, KeeperKind::Tui);
+        (core, keeper)
+    };
+    let alice = core.sign_in(LOCAL, "alice", PASSWORD).await.unwrap().ctx;
+    let view = until(&core, &alice, "refused", |view| {
+        matches!(view.health, Health::Down { .. })
+    })
+    .await;
+    let Health::Down { reason, .. } = &view.health else {
+        unreachable!()
+    };
+    assert!(reason.contains("belongs to another host"), "{reason}");
+    assert_eq!(
+        view.machines[0].status,
+        VmStatus::Running,
+        "what was known is not settled with strangers"
+    );
+    assert_eq!(
+        bench.left_behind(),
+        Inventory::default(),
+        "and nothing was made there"
+    );
 }

@@ -181,13 +181,9 @@ async fn listen(core: &Core) -> bool {
 
 async fn look_at_hypervisor(core: &Core, meter: &mut Meter) {
     if core.world().now().host.is_none() {
-        match core
-            .hypervisor()
-            .call(Lane::Watch, "connect", CONNECT_DEADLINE, |it| it.host())
-            .await
-        {
+        match connect(core).await {
             Ok(host) => core.world().modify(|truth| truth.host = Some(Arc::new(host))),
-            Err(error) => return note_failure(core, error),
+            Err(reason) => return note_failure(core, reason),
         }
     }
     let looked_at = core.now();
@@ -208,6 +204,42 @@ async fn look_at_hypervisor(core: &Core, meter: &mut Meter) {
             });
         }
         Err(error) => note_failure(core, error),
+    }
+}
+
+/// Opens the connection and holds it to the one that the state directory is bound to: machines
+/// of another host would all seem gone.
+async fn connect(core: &Core) -> hypervisor::Result<Host> {
+    let calling = core.hypervisor();
+    let host = calling
+        .call(Lane::Watch, "connect", CONNECT_DEADLINE, |it| it.host())
+        .await?;
+    let (uri, uuid) = (host.uri.clone(), host.uuid);
+    let bound = core
+        .write(move |writer| match writer.hypervisor_binding()? {
+            Some(bound) => Ok(bound),
+            None => {
+                writer.bind_hypervisor(&uri, uuid)?;
+                Ok((uri, uuid))
+            }
+        })
+        .await;
+    let refuse = |reason: String| {
+        Err(hypervisor::Error::Unavailable {
+            uri: host.uri.clone(),
+            reason,
+        })
+    };
+    match bound {
+        Ok((uri, uuid)) if uri == host.uri && uuid == host.uuid => Ok(host),
+        Ok((uri, _)) if uri != host.uri => refuse(format!(
+            "this state directory belongs to {uri}; start with `--uri {uri}`, or with another `--state-dir`"
+        )),
+        Ok(_) => refuse(
+            "this state directory belongs to another host; use it there, or start with another `--state-dir`"
+                .to_owned(),
+        ),
+        Err(error) => refuse(error.to_string()),
     }
 }
 

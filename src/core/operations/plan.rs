@@ -1,18 +1,18 @@
 //! What an operation is made of, and what its steps are given.
 
-use crate::core::{Core, Error, Result};
-use crate::hypervisor::{self, Hypervisor, Lane};
+use crate::core::{Core, Error, Health};
+use crate::hypervisor::{self, Host, Hypervisor, Lane};
 use crate::model::{Operation, OperationId, Progress, VmId};
 use crate::store::{self, Epoch, Writer};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// A step's work.
-pub type Work<'a, T> = Pin<Box<dyn Future<Output = std::result::Result<T, Stop>> + Send + 'a>>;
+pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Stop>> + Send + 'a>>;
 
 /// A named step. Both halves must bear being done twice: a crash between an act and its record
 /// leaves it to be done again.
@@ -116,20 +116,40 @@ impl Job {
     ///
     /// # Errors
     /// [`Error::Internal`] if it is of another form, as of a newer program.
-    pub fn input<T: DeserializeOwned>(&self) -> Result<T> {
+    pub fn input<T: DeserializeOwned>(&self) -> Result<T, Error> {
         T::deserialize(&self.input)
             .map_err(|error| Error::Internal(format!("the operation's input: {error}")))
+    }
+
+    /// The host, once this process is connected to the one it belongs to.
+    ///
+    /// # Errors
+    /// [`hypervisor::Error::Unavailable`], after which the engine tries again for a while.
+    pub fn host(&self) -> Result<Arc<Host>, Stop> {
+        let truth = self.core.world().now();
+        match (&truth.host, &truth.health) {
+            (Some(host), _) => Ok(host.clone()),
+            (None, health) => {
+                let reason = match health {
+                    Health::Down { reason, .. } => reason.clone(),
+                    _ => "not connected yet".to_owned(),
+                };
+                let uri = "this host".to_owned();
+                Err(hypervisor::Error::Unavailable { uri, reason }.into())
+            }
+        }
     }
 
     /// Calls the hypervisor.
     ///
     /// # Errors
-    /// The call's.
+    /// The call's, and those of [`Self::host`].
     pub async fn call<T: Send + 'static>(
         &self,
         name: &'static str,
         job: impl FnOnce(&dyn Hypervisor) -> hypervisor::Result<T> + Send + 'static,
-    ) -> std::result::Result<T, Stop> {
+    ) -> Result<T, Stop> {
+        self.host()?;
         let done = self
             .core
             .hypervisor()
@@ -145,8 +165,8 @@ impl Job {
     /// [`Stop::HandOver`] if another keeper took over.
     pub async fn write<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Writer<'_>) -> Result<T> + Send + 'static,
-    ) -> std::result::Result<T, Stop> {
+        job: impl FnOnce(&Writer<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Stop> {
         Ok(self.core.write_as_keeper(self.epoch, job).await?)
     }
 
@@ -154,7 +174,7 @@ impl Job {
     ///
     /// # Errors
     /// [`Stop::Cancelled`], [`Stop::HandOver`].
-    pub async fn pause(&self, time: Duration) -> std::result::Result<(), Stop> {
+    pub async fn pause(&self, time: Duration) -> Result<(), Stop> {
         let mut truth = self.core.world().subscribe();
         let cancelled = async {
             // The channel ends with the core, and with it this operation's keeper.
@@ -170,7 +190,7 @@ impl Job {
     ///
     /// # Errors
     /// [`Stop::HandOver`].
-    pub async fn pause_undoing(&self, time: Duration) -> std::result::Result<(), Stop> {
+    pub async fn pause_undoing(&self, time: Duration) -> Result<(), Stop> {
         let mut ending = self.ending.clone();
         tokio::select! {
             () = tokio::time::sleep(time) => Ok(()),

@@ -2,7 +2,7 @@
 
 use super::files::Files;
 use super::power::settle_on;
-use super::steps::{PowerOn, Prepare, Reachable, machine, mode};
+use super::steps::{PowerOn, Prepare, Reachable, machine};
 use crate::core::images::Source;
 use crate::core::operations::{Job, Plan, Recovery, Step, Stop, Work};
 use crate::core::seed::{self, Seed};
@@ -160,7 +160,7 @@ impl Step for Define {
         Box::pin(async move {
             let vm = machine(job).await?;
             let files = Files::of(&vm);
-            let network = match mode(job).await? {
+            let network = match job.host()?.mode {
                 Mode::Session => Network::User,
                 Mode::System | Mode::Simulated => Network::Libvirt(job.core().settings().network.clone()),
             };

@@ -31,11 +31,6 @@ pub async fn machine(job: &Job) -> Result<Vm, Stop> {
     })
 }
 
-/// How machines run here.
-pub async fn mode(job: &Job) -> Result<Mode, Stop> {
-    Ok(job.call("connect", |it| it.host()).await?.mode)
-}
-
 /// Pool and network are ready.
 pub struct Prepare;
 
@@ -75,7 +70,7 @@ impl Step for PowerOn {
             let before = job.call("look at a domain", move |it| it.state(uuid)).await?;
             let was_on = matches!(before, Some(DomainState::Running | DomainState::ShuttingDown));
             job.call("start a domain", move |it| it.start(uuid)).await?;
-            if mode(job).await? == Mode::Session {
+            if job.host()?.mode == Mode::Session {
                 forward(job, &vm).await?;
             }
             Ok(json!({ "started": !was_on }))
@@ -142,7 +137,7 @@ impl Step for Reachable {
     fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
         Box::pin(async move {
             let vm = machine(job).await?;
-            let session = mode(job).await? == Mode::Session;
+            let session = job.host()?.mode == Mode::Session;
             let patience = job.core().settings().address_timeout;
             let began = Instant::now();
             while began.elapsed() < patience {
