@@ -33,6 +33,7 @@ use crate::hypervisor::{Caller, Hypervisor};
 use crate::model::Limits;
 use crate::store::{Epoch, Reader, Store, Writer};
 use auth::Tokens;
+use images::Catalogue;
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -144,6 +145,13 @@ impl Core {
 
     fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    fn catalogue(&self) -> Catalogue {
+        Catalogue {
+            tiny_dir: self.settings().tiny_dir.clone(),
+            own: self.settings().state_dir.join("images.toml"),
+        }
     }
 
     fn tokens(&self) -> &Tokens {

@@ -15,6 +15,7 @@ pub use crate::model::vm::{Address, AddressSource};
 pub use caller::{Caller, Lane};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -249,7 +250,8 @@ pub struct VolumeSpec {
 }
 
 /// Format of a volume, always explicit: never probed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum VolumeFormat {
     /// qcow2.
     Qcow2,

@@ -362,3 +362,43 @@ async fn a_state_directory_belongs_to_one_hypervisor() {
         "and nothing was made there"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_from_an_image_of_ones_own_stands_on_an_overlay() {
+    let bench = Bench::new();
+    let mut header = vec![0u8; 65_536];
+    header[..4].copy_from_slice(b"QFI\xfb");
+    header[7] = 3;
+    header[24..32].copy_from_slice(&(11u64 << 30).to_be_bytes());
+    let (core, _keeper, alice) = bench.kept().await;
+    let file = bench.state_dir().join("debian.qcow2");
+    std::fs::write(&file, header).unwrap();
+    let own = format!(
+        "[[image]]\nid = \"debian\"\ntitle = \"Debian\"\nfile = {file:?}\nformat = \"qcow2\"\ndefault_user = \"debian\"\n"
+    );
+    std::fs::write(bench.state_dir().join("images.toml"), own).unwrap();
+    let mut wanted = small("web-1");
+    wanted.image = "debian".into();
+    let Err(Error::Invalid(problems)) = core.create_vm(&alice, wanted.clone()).await else {
+        panic!("10 GiB is too small")
+    };
+    assert_eq!(problems[0].to_string(), "disk: debian needs at least 11 GiB");
+    wanted.disk_gib = 12;
+    let (vm, operation) = core.create_vm(&alice, wanted).await.unwrap();
+    let done = finish(&core, &alice, operation).await;
+    assert_eq!(done.state, OperationState::Done, "{done:?}");
+    assert_eq!(
+        core.find_vm(&alice, "web-1").await.unwrap().vm.guest_user,
+        "debian"
+    );
+    assert_eq!(
+        act(&core, &alice, vm, Action::Destroy).await.state,
+        OperationState::Done
+    );
+    bench.assert_nothing_left("the machine");
+    let image = |name: &String| name.starts_with("image-debian-");
+    assert!(
+        bench.sim.inventory().volumes.iter().any(image),
+        "the image stays for the next one"
+    );
+}

@@ -9,7 +9,7 @@ mod steps;
 
 use super::operations::Plan;
 use super::policy::{Permission, Relation, allows};
-use super::{Core, Ctx, Error, Machine, Result, images, log};
+use super::{Core, Ctx, Error, Machine, Result, log};
 use crate::hypervisor::{DomainState, Lane, Mode};
 use crate::model::limits::Usage;
 use crate::model::{Image, Limits, OperationId, OperationKind, User, UserId, Vm, VmId, VmStatus, text};
@@ -143,9 +143,8 @@ impl Core {
     /// # Errors
     /// [`Error::NotSignedIn`], the database's.
     pub async fn images(&self, ctx: &Ctx) -> Result<Vec<Image>> {
-        let tiny_dir = self.settings().tiny_dir.clone();
-        self.inspect(ctx, move |_, _| Ok(images::catalogue(&tiny_dir)))
-            .await
+        let catalogue = self.catalogue();
+        self.inspect(ctx, move |_, _| Ok(catalogue.images())).await
     }
 
     /// The user's bounds and use.

@@ -1,6 +1,6 @@
 //! Checking what a person asks for, every field at once.
 
-use crate::core::images::{self, Source};
+use crate::core::images::Source;
 use crate::core::{Core, Error, Result, auth};
 use crate::model::{Field, FieldError, Image, Limits, Readiness, VmName, VmRequest, ssh_key, text};
 
@@ -74,16 +74,17 @@ pub struct Checked {
 impl Core {
     /// Checks everything that can be checked without a transaction.
     pub(super) async fn check_request(&self, machine: NewMachine) -> Result<Checked> {
-        let (limits, tiny_dir) = (self.settings().limits.clone(), self.settings().tiny_dir.clone());
+        let (limits, catalogue) = (self.settings().limits.clone(), self.catalogue());
         self.crunch(move || {
-            let catalogue = images::catalogue(&tiny_dir);
-            let problems = machine.problems(&limits, &catalogue);
+            let images = catalogue.images();
+            let problems = machine.problems(&limits, &images);
             if !problems.is_empty() {
                 return Err(Error::Invalid(problems));
             }
-            let image = catalogue.into_iter().find(|image| image.id == machine.image);
+            let image = images.into_iter().find(|image| image.id == machine.image);
             let default_user = image.map(|image| image.default_user).unwrap_or_default();
-            let source = images::source(&tiny_dir, &machine.image)
+            let source = catalogue
+                .source(&machine.image)
                 .map_err(|reason| FieldError::new(Field::Image, reason))?;
             let password_hash = match machine.password.as_str() {
                 "" => None,

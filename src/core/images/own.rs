@@ -1,0 +1,334 @@
+//! The operator's own images: disk images that lie on this host, named in `images.toml` of the
+//! state directory. A machine's disk is an overlay on its image.
+//!
+//! An image file decides what QEMU opens: a header may name further files of the host. So the
+//! header is read here, in Rust, before anything else opens the file, and the format is always
+//! the one that was declared, never a guess.
+
+use super::{Form, Part, Source};
+use crate::hypervisor::VolumeFormat;
+use crate::model::{Image, ImageKind, Readiness, text};
+use serde::Deserialize;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The operator's file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    image: Vec<Entry>,
+}
+
+/// One image of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    /// As in `--image ID`: `a-z0-9.-`, starting with a letter.
+    id: String,
+    /// For people.
+    title: String,
+    /// Absolute path on this host.
+    file: PathBuf,
+    /// What it is.
+    format: Format,
+    /// Account that the image's cloud-init makes.
+    default_user: String,
+    /// Least disk, GiB, if more than the image itself asks for.
+    #[serde(default)]
+    min_disk_gib: u64,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    Qcow2,
+    Raw,
+}
+
+/// What was found behind an entry.
+struct Found {
+    source: Source,
+    version: String,
+    /// Least disk that holds it, GiB.
+    disk_gib: u64,
+}
+
+/// The operator's entries of the catalogue; a file that cannot be used is one entry that says
+/// why. Reads files.
+pub fn entries(document: &Path) -> Vec<Image> {
+    let entries = match read(document) {
+        Ok(entries) => entries,
+        Err(reason) => {
+            let broken = Entry {
+                id: "images.toml".to_owned(),
+                title: "your own images".to_owned(),
+                file: document.to_owned(),
+                format: Format::Raw,
+                default_user: String::new(),
+                min_disk_gib: 0,
+            };
+            return vec![image(&broken, Err(reason))];
+        }
+    };
+    entries.iter().map(|entry| image(entry, inspect(entry))).collect()
+}
+
+/// The source of one of the operator's images; `None` if none has that id. Reads files.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn find(document: &Path, id: &str) -> Option<Result<Source, String>> {
+    let entry = read(document).ok()?.into_iter().find(|entry| entry.id == id)?;
+    Some(inspect(&entry).map(|found| found.source))
+}
+
+fn read(document: &Path) -> Result<Vec<Entry>, String> {
+    let document = match fs::read_to_string(document) {
+        Ok(text) => toml::from_str::<Document>(&text)
+            .map_err(|error| format!("images.toml: {}", text::visible_within(&error.to_string(), 300)))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(format!("{}: {error}", document.display())),
+    };
+    for (index, entry) in document.image.iter().enumerate() {
+        check_id(&entry.id)?;
+        if document.image[..index].iter().any(|other| other.id == entry.id) {
+            return Err(format!("images.toml names `{}` twice", entry.id));
+        }
+    }
+    Ok(document.image)
+}
+
+fn check_id(id: &str) -> Result<(), String> {
+    let clean = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-';
+    if id == super::tiny::ID {
+        return Err(format!("images.toml: `{id}` is twarga's own image"));
+    }
+    if id.len() > 40 || !id.starts_with(|c: char| c.is_ascii_lowercase()) || !id.chars().all(clean) {
+        let shown = text::visible_within(id, 60);
+        return Err(format!(
+            "images.toml: `{shown}` is no id: a-z, 0-9, . and -, starting with a letter"
+        ));
+    }
+    Ok(())
+}
+
+fn image(entry: &Entry, found: Result<Found, String>) -> Image {
+    let (version, size, least, readiness) = match found {
+        Ok(found) => (
+            found.version,
+            found.source.size(),
+            found.disk_gib,
+            Readiness::Ready,
+        ),
+        Err(reason) => (String::new(), 0, 0, Readiness::Unavailable(reason)),
+    };
+    Image {
+        id: entry.id.clone(),
+        title: text::visible_within(&entry.title, 80),
+        kind: ImageKind::Disk,
+        version,
+        default_user: text::visible_within(&entry.default_user, 32),
+        min_disk_gib: least.max(entry.min_disk_gib),
+        size,
+        readiness,
+    }
+}
+
+fn inspect(entry: &Entry) -> Result<Found, String> {
+    let shown = entry.file.display();
+    let failed = |error: io::Error| format!("{shown}: {error}");
+    if !entry.file.is_absolute() {
+        return Err(format!("{shown}: give the whole path, from / on"));
+    }
+    let metadata = fs::metadata(&entry.file).map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(format!("{shown} is not a regular file"));
+    }
+    let mut header = Vec::new();
+    let mut file = File::open(&entry.file).map_err(failed)?;
+    file.by_ref()
+        .take(Qcow2::HEADER)
+        .read_to_end(&mut header)
+        .map_err(failed)?;
+    let (format, virtual_size) = match entry.format {
+        Format::Qcow2 => {
+            let header = Qcow2::read(&header).map_err(|reason| format!("{shown} {reason}"))?;
+            (VolumeFormat::Qcow2, header.virtual_size)
+        }
+        Format::Raw if header.starts_with(&Qcow2::MAGIC) => {
+            return Err(format!("{shown} is a qcow2 image, not a raw one"));
+        }
+        Format::Raw => (VolumeFormat::Raw, metadata.len()),
+    };
+    // Another content is another version: it gets a copy of its own in the pool.
+    let version = format!("{:x}-{:x}", metadata.len(), metadata.mtime());
+    let disk = Part {
+        volume: format!("image-{}-{version}", entry.id),
+        file: entry.file.clone(),
+        size: metadata.len(),
+    };
+    Ok(Found {
+        source: Source {
+            form: Form::Disk { disk, format },
+        },
+        version,
+        disk_gib: virtual_size.div_ceil(1 << 30),
+    })
+}
+
+/// The part of a qcow2 header that decides whether it may be opened (QEMU's
+/// `docs/interop/qcow2.txt`).
+struct Qcow2 {
+    virtual_size: u64,
+}
+
+impl Qcow2 {
+    const MAGIC: [u8; 4] = *b"QFI\xfb";
+    /// Bytes that are looked at.
+    const HEADER: u64 = 104;
+    /// More than any image here may have; a header that says more is not to be believed.
+    const MOST: u64 = 64 << 40;
+    /// Incompatible feature: the data is in another file.
+    const EXTERNAL_DATA: u64 = 1 << 2;
+
+    fn read(header: &[u8]) -> Result<Self, String> {
+        let number = |at: usize, length: usize| {
+            let bytes = header.get(at..at + length)?;
+            Some(
+                bytes
+                    .iter()
+                    .fold(0u64, |value, &byte| value << 8 | u64::from(byte)),
+            )
+        };
+        let short = || "is too short for a qcow2 image".to_owned();
+        if !header.starts_with(&Self::MAGIC) {
+            return Err("is not a qcow2 image".to_owned());
+        }
+        let version = number(4, 4).ok_or_else(short)?;
+        let backing = number(8, 8).ok_or_else(short)?;
+        let virtual_size = number(24, 8).ok_or_else(short)?;
+        let encryption = number(32, 4).ok_or_else(short)?;
+        let features = match version {
+            2 => 0,
+            3 => number(72, 8).ok_or_else(short)?,
+            _ => return Err(format!("is qcow2 of the unknown version {version}")),
+        };
+        if backing != 0 {
+            return Err("names a backing file; flatten it with `qemu-img convert`".to_owned());
+        }
+        if features & Self::EXTERNAL_DATA != 0 {
+            return Err("keeps its data in another file; make one of it with `qemu-img convert`".to_owned());
+        }
+        if encryption != 0 {
+            return Err("is encrypted".to_owned());
+        }
+        if virtual_size == 0 || virtual_size > Self::MOST {
+            return Err(format!("says that it has {virtual_size} bytes"));
+        }
+        Ok(Self { virtual_size })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A qcow2 header as `qemu-img create -f qcow2 x 2G` writes it, as far as it is looked at.
+    fn header() -> Vec<u8> {
+        let mut header = vec![0u8; 104];
+        header[..4].copy_from_slice(b"QFI\xfb");
+        header[7] = 3;
+        header[24..32].copy_from_slice(&(2u64 << 30).to_be_bytes());
+        header
+    }
+
+    fn catalogue(image: &[u8], format: &str) -> (tempfile::TempDir, Image) {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("disk.img");
+        fs::write(&file, image).unwrap();
+        let text = format!(
+            "[[image]]\nid = \"debian-12\"\ntitle = \"Debian\"\nfile = {file:?}\nformat = \"{format}\"\ndefault_user = \"debian\"\n"
+        );
+        let document = dir.path().join("images.toml");
+        fs::write(&document, text).unwrap();
+        let image = entries(&document).remove(0);
+        (dir, image)
+    }
+
+    fn refusal(image: &[u8], format: &str) -> String {
+        match catalogue(image, format).1.readiness {
+            Readiness::Unavailable(reason) => reason,
+            Readiness::Ready => panic!("it cannot be ready"),
+        }
+    }
+
+    #[test]
+    fn an_image_of_ones_own_is_ready_and_knows_its_least_disk() {
+        let (dir, image) = catalogue(&header(), "qcow2");
+        assert_eq!(
+            (image.id.as_str(), image.min_disk_gib, &image.readiness),
+            ("debian-12", 2, &Readiness::Ready)
+        );
+        let source = find(&dir.path().join("images.toml"), "debian-12")
+            .unwrap()
+            .unwrap();
+        let (volume, format) = source.backing().unwrap();
+        assert!(volume.starts_with("image-debian-12-"), "{volume}");
+        assert_eq!(format, VolumeFormat::Qcow2);
+    }
+
+    #[test]
+    fn hostile_headers_are_refused_with_the_reason() {
+        let changed = |at: usize, value: u8| {
+            let mut header = header();
+            header[at] = value;
+            header
+        };
+        assert!(refusal(&changed(15, 1), "qcow2").contains("backing file"));
+        assert!(refusal(&changed(79, 4), "qcow2").contains("another file"));
+        assert!(refusal(&changed(35, 2), "qcow2").contains("encrypted"));
+        assert!(refusal(&changed(7, 9), "qcow2").contains("unknown version"));
+        assert!(refusal(&changed(24, 0xff), "qcow2").contains("says that it has"));
+        assert!(refusal(&header()[..20], "qcow2").contains("too short"));
+        assert!(refusal(b"#!/bin/sh", "qcow2").contains("not a qcow2"));
+        assert!(refusal(&header(), "raw").contains("not a raw one"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_one_entry_that_says_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let document = dir.path().join("images.toml");
+        assert!(entries(&document).is_empty(), "none is fine");
+        for (text, why) in [
+            ("[[image]]\nid = 1", "images.toml"),
+            (
+                "[[image]]\nid=\"tiny\"\ntitle=\"\"\nfile=\"/x\"\nformat=\"raw\"\ndefault_user=\"u\"",
+                "own image",
+            ),
+            (
+                "[[image]]\nid=\"../x\"\ntitle=\"\"\nfile=\"/x\"\nformat=\"raw\"\ndefault_user=\"u\"",
+                "is no id",
+            ),
+        ] {
+            fs::write(&document, text).unwrap();
+            let Readiness::Unavailable(reason) = entries(&document).remove(0).readiness else {
+                panic!("it cannot be ready")
+            };
+            assert!(reason.contains(why), "{reason}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_breaks_the_reader(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
+            let _ = Qcow2::read(&bytes);
+            let mut with_magic = b"QFI\xfb".to_vec();
+            with_magic.extend(bytes);
+            let _ = Qcow2::read(&with_magic);
+        }
+    }
+}
