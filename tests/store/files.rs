@@ -122,6 +122,12 @@ fn a_newer_database_is_refused_and_left_as_it_is() {
         ),
         "{error}"
     );
+    // As after a crash: what says that it is newer stands in the log alone.
+    let crashed = state_with(&fs::read(database(&folder)).unwrap());
+    let log = |folder| database(folder).with_extension("db-wal");
+    fs::copy(log(&folder), log(&crashed)).unwrap();
+    fs::set_permissions(log(&crashed), Permissions::from_mode(0o600)).unwrap();
+    assert!(matches!(refusal(&crashed), Error::Newer { .. }));
     drop(raw);
     assert!(
         matches!(refusal(&folder), Error::Newer { .. }),
