@@ -70,8 +70,14 @@ fn draw_door(
         (Mode::Register, _) => ("New account", "You will see and use your own machines only."),
         _ => ("twarga ── sign in", ""),
     };
-    let inside = popup(buffer, area, (78, 17), title, look);
-    let compact = inside.height < 12;
+    let inside = popup(
+        buffer,
+        area,
+        (78, if door.mode == Mode::SignIn { 9 } else { 16 }),
+        title,
+        look,
+    );
+    let compact = area.height < 16;
     let mut at = 0;
     if !intro.is_empty() && !compact {
         at = write_lines(inside, 1, intro, buffer, look) + 1;
@@ -112,7 +118,12 @@ fn draw_door(
             ..rest
         };
     }
-    status(state.now(), &door.form, door.locked_until, rest, buffer, look);
+    match fields::tight_reason(&door.form, fields_area) {
+        Some(reason) if door.form.busy.is_none() => {
+            Pen::new(buffer, rest).put("✗ ", look.bad).put(reason, look.bad);
+        }
+        _ => status(state.now(), &door.form, door.locked_until, rest, buffer, look),
+    }
     cursor
 }
 
@@ -124,7 +135,7 @@ fn draw_lock(
     buffer: &mut Buffer,
     look: &Look,
 ) -> Option<(u16, u16)> {
-    let inside = popup(buffer, area, (70, 9), "twarga ── locked", look);
+    let inside = popup(buffer, area, (70, 8), "twarga ── locked", look);
     let since = units::calm_span(units::seconds(lock.since, state.now()));
     let text = format!("{name} is signed in; the screen was locked {since} ago.");
     Pen::new(buffer, row(inside, 0)).put(&text, look.dim);

@@ -1,5 +1,6 @@
 //! A state becomes a frame. Nothing here changes anything or asks anybody.
 
+use super::popups::Popup;
 use super::state::notices::{Level, Notice};
 use super::state::{Screen, State, alerts};
 use super::theme::Look;
@@ -60,7 +61,8 @@ fn session(state: &State, area: Rect, buffer: &mut Buffer) -> Option<(u16, u16)>
             buffer,
         );
     }
-    if let Some(notice) = state.notices().toast(state.now()) {
+    let listed = matches!(session.popups.last(), Some(Popup::Messages(_)));
+    if let Some(notice) = state.notices().toast(state.now()).filter(|_| !listed) {
         toast(notice, areas.body, buffer, &look);
     }
     cursor

@@ -11,8 +11,10 @@ use std::fmt::Write as _;
 pub enum Focus {
     /// Nothing yet: the core is being asked.
     Opening,
-    /// A line of text on the sign-in, register or lock screen.
+    /// A line of text on the sign-in or register screen.
     Door,
+    /// The password on the lock.
+    Lock,
     /// A line of text in a form.
     Text,
     /// A number in a form.
@@ -212,25 +214,23 @@ const LISTS: &[Focus] = &[
 const FORMS: &[Focus] = &[Focus::Door, Focus::Text, Focus::Number, Focus::Choice];
 const LINES: &[Focus] = &[
     Focus::Door,
+    Focus::Lock,
     Focus::Text,
     Focus::Number,
     Focus::Filter,
     Focus::Palette,
 ];
-const CLOSABLE: &[Focus] = &[
-    Focus::Vms,
+const TYPED: &[Focus] = &[
     Focus::Text,
     Focus::Number,
     Focus::Choice,
     Focus::Filter,
     Focus::Palette,
-    Focus::Help,
-    Focus::Operations,
-    Focus::Messages,
 ];
 const ANYWHERE: &[Focus] = &[
     Focus::Opening,
     Focus::Door,
+    Focus::Lock,
     Focus::Text,
     Focus::Number,
     Focus::Choice,
@@ -293,7 +293,7 @@ pub static TABLE: &[Binding] = &[
     row(C::Tab(1), &[ch('1')], "tab 1", "the first tab", TABS).section(MOVING),
     row(C::Tab(2), &[ch('2')], "tab 2", "the second tab", TABS).unless(why::no_second_tab).section(MOVING),
 
-    row(C::Submit, &[code(KeyCode::Enter)], "accept", "accept what was typed", &[Focus::Door, Focus::Text, Focus::Number, Focus::Choice, Focus::Filter, Focus::Palette]).shown().section(ASKING),
+    row(C::Submit, &[code(KeyCode::Enter)], "accept", "accept what was typed", &[Focus::Opening, Focus::Door, Focus::Lock, Focus::Text, Focus::Number, Focus::Choice, Focus::Filter, Focus::Palette]).shown().unless(why::nothing_to_accept).section(ASKING),
     row(C::NextField, &[code(KeyCode::Tab), code(KeyCode::Down)], "next field", "to the next field", FORMS).shown().section(ASKING),
     row(C::PreviousField, &[code(KeyCode::BackTab), code(KeyCode::Up)], "previous field", "to the previous field", FORMS).section(ASKING),
     row(C::More, &[ch('+'), code(KeyCode::PageUp)], "more", "the next larger value", &[Focus::Number]).shown().section(ASKING),
@@ -313,8 +313,10 @@ pub static TABLE: &[Binding] = &[
     row(C::Messages, &[ch('E')], "messages", "earlier results and errors, in full", TABS).section(PROGRAM),
     row(C::Theme, &[ch('T')], "theme", "dark, light, monochrome; kept for your next sign-in", TABS).unless(why::no_colour).section(PROGRAM),
     row(C::Lock, &[ch('L')], "lock", "lock the screen; your password opens it where you were", TABS).section(PROGRAM),
-    row(C::SignOut, &[ctrl('o')], "sign out", "end your session (also on the lock screen)", &[Focus::Vms, Focus::Soc, Focus::Door]).unless(why::sign_out).section(PROGRAM),
-    row(C::Back, &[code(KeyCode::Esc)], "back", "close what is open, clear the filter", CLOSABLE).section(PROGRAM),
+    row(C::SignOut, &[ctrl('o')], "sign out", "end your session", TABS).section(PROGRAM),
+    row(C::SignOut, &[ctrl('o')], "sign out", "end the session instead of unlocking it", &[Focus::Lock]).shown().section(PROGRAM),
+    row(C::Back, &[code(KeyCode::Esc)], "back", "close what is open, clear the filter", &[Focus::Vms, Focus::Help, Focus::Operations, Focus::Messages]).section(PROGRAM),
+    row(C::Back, &[code(KeyCode::Esc)], "cancel", "close the form (asks if something was typed) or the line", TYPED).shown().section(ASKING),
     row(C::Back, &[ch('q')], "close", "close this list", &[Focus::Help, Focus::Operations, Focus::Messages]).shown().section(PROGRAM),
     row(C::Quit, &[ch('q')], "quit", "leave twarga; machines go on", TABS).shown().section(PROGRAM),
     row(C::Interrupt, &[ctrl('c')], "quit", "leave twarga from anywhere", ANYWHERE).section(PROGRAM),

@@ -264,6 +264,8 @@ impl NewVm {
             (format!("{busy} …"), look.accent)
         } else if let Some(message) = self.form.message.as_ref().or(self.error.as_ref()) {
             (message.clone(), look.bad)
+        } else if let Some(reason) = fields::tight_reason(&self.form, fields_area) {
+            (format!("✗ {reason}"), look.bad)
         } else {
             (self.quota(), look.dim)
         };

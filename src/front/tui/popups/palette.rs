@@ -65,7 +65,7 @@ impl Palette {
             .filter_map(|it| {
                 let by_name = score(self.input.value(), it.name);
                 // A word of the description finds it too, after all names.
-                let by_help = score(self.input.value(), it.help).filter(|cost| *cost < 30);
+                let by_help = it.help.contains(self.input.value()).then_some(0);
                 by_name.or(by_help.map(|cost| cost + 100)).map(|cost| (cost, it))
             })
             .collect();

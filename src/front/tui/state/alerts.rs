@@ -50,9 +50,9 @@ pub(crate) fn alerts(session: &Session, now: Timestamp) -> Vec<String> {
             silent_since: Some(since),
         } => {
             let silent = units::span(units::seconds(*since, now));
+            let who = kind_word(*kind);
             lines.push(format!(
-                "the keeper ({} pid {pid}) shows no life for {silent}: stopped? `kill -CONT {pid}` wakes it",
-                kind_word(*kind),
+                "keeper {who} {pid}: silent for {silent}; if it is stopped, `kill -CONT {pid}`"
             ));
         }
         _ => {}

@@ -98,11 +98,10 @@ pub(crate) fn no_colour(state: &State) -> Option<String> {
     state.setup().no_color.then(|| "NO_COLOR is set".to_owned())
 }
 
-pub(crate) fn sign_out(state: &State) -> Option<String> {
-    state
-        .session()
-        .is_none()
-        .then(|| "nobody is signed in".to_owned())
+/// Before there is a door, Enter only tries again.
+pub(crate) fn nothing_to_accept(state: &State) -> Option<String> {
+    let asking = matches!(state.screen(), Screen::Opening(None));
+    asking.then(|| "twarga is being asked".to_owned())
 }
 
 pub(crate) fn switch_door(state: &State) -> Option<String> {

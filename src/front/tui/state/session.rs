@@ -57,7 +57,7 @@ impl Session {
     /// What has the keyboard.
     pub(crate) fn focus(&self, features: &Features) -> Focus {
         if self.lock.is_some() {
-            return Focus::Door;
+            return Focus::Lock;
         }
         if let Some(popup) = self.popups.last() {
             return popup.focus();

@@ -8,21 +8,33 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+/// From this width on, reasons stand beside their fields.
+const WIDE: u16 = 66;
+
+/// Whether there is room for the reasons neither beside the fields nor below them.
+fn is_tight(form: &Form, area: Rect) -> bool {
+    area.width < WIDE && usize::from(area.height) < form.fields.len() * 2
+}
+
+/// Where there is no room for the reasons: that of the focused field, for the form's last line.
+pub(crate) fn tight_reason(form: &Form, area: Rect) -> Option<&str> {
+    form.fields
+        .get(form.focus)
+        .filter(|_| is_tight(form, area))?
+        .shown_error()
+}
+
 /// Draws the fields from the top of `area`, one row each, or two where reasons need their own.
 /// Answers where the cursor stands, and the row below the last field.
 pub(crate) fn draw(form: &Form, area: Rect, buffer: &mut Buffer, look: &Look) -> (Option<(u16, u16)>, u16) {
     let label_width = form.fields.iter().map(|it| columns(it.label)).max().unwrap_or(0) + 2;
-    let wide = area.width >= 66;
+    let wide = area.width >= WIDE;
     let field_width = if wide {
         30
     } else {
         area.width.saturating_sub(label_width + 1).clamp(8, 30)
     };
-    let per_field = if wide || usize::from(area.height) < form.fields.len() * 2 {
-        1
-    } else {
-        2
-    };
+    let per_field = if wide || is_tight(form, area) { 1 } else { 2 };
     // Where not all fit, the focused one stays in sight.
     let fitting = usize::from(area.height / per_field).max(1);
     let first = (form.focus + 1).saturating_sub(fitting);
@@ -42,27 +54,23 @@ pub(crate) fn draw(form: &Form, area: Rect, buffer: &mut Buffer, look: &Look) ->
         if focused && form.busy.is_none() {
             cursor = column.map(|column| (at + column, line.y));
         }
-        let place = if wide {
-            Rect {
-                x: at + field_width + 1,
-                width: line.right().saturating_sub(at + field_width + 1),
-                ..line
-            }
+        if wide {
+            let x = at + field_width + 1;
+            let width = line.right().saturating_sub(x);
+            remark(field, Rect { x, width, ..line }, buffer, look);
         } else if per_field == 2 {
-            Rect {
-                x: at,
-                width: line.right().saturating_sub(at),
-                ..row(area, y + 1)
-            }
-        } else {
-            let x = (at + field_width + 1).min(line.right());
-            Rect {
-                x,
-                width: line.right() - x,
-                ..line
-            }
-        };
-        remark(field, place, buffer, look);
+            let width = line.right().saturating_sub(at);
+            remark(
+                field,
+                Rect {
+                    x: at,
+                    width,
+                    ..row(area, y + 1)
+                },
+                buffer,
+                look,
+            );
+        }
         y += per_field;
     }
     (cursor, y)

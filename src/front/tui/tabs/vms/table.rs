@@ -165,9 +165,21 @@ impl Column {
 pub(crate) fn columns(width: u16, longest_name: u16, monitored: bool) -> Vec<(Column, u16)> {
     let mut room = width.saturating_sub(2);
     let mut chosen: Vec<(Column, u16)> = Vec::new();
+    let widen = |chosen: &mut Vec<(Column, u16)>, room: &mut u16, column: Column, to: u16| {
+        if let Some((_, width)) = chosen.iter_mut().find(|(it, _)| *it == column) {
+            let more = to.saturating_sub(*width).min(*room);
+            *width += more;
+            *room -= more;
+        }
+    };
     for column in Column::BY_WORTH {
         if !monitored && column.is_load() {
             continue;
+        }
+        if column == C::Vcpus {
+            // Readable names and a sparkline are worth more than what follows.
+            widen(&mut chosen, &mut room, C::Name, longest_name.clamp(10, 14));
+            widen(&mut chosen, &mut room, C::Cpu, 14);
         }
         let need = column.width() + u16::from(!chosen.is_empty());
         if need > room {
@@ -176,17 +188,8 @@ pub(crate) fn columns(width: u16, longest_name: u16, monitored: bool) -> Vec<(Co
         room -= need;
         chosen.push((column, column.width()));
     }
-    // What is left: names first up to what they need, then the sparkline.
-    let mut widen = |column: Column, to: u16| {
-        if let Some((_, width)) = chosen.iter_mut().find(|(it, _)| *it == column) {
-            let more = to.saturating_sub(*width).min(room);
-            *width += more;
-            room -= more;
-        }
-    };
-    widen(C::Name, longest_name.clamp(10, 14));
-    widen(C::Cpu, 14);
-    widen(C::Name, longest_name.clamp(10, 40));
+    widen(&mut chosen, &mut room, C::Name, longest_name.clamp(10, 40));
+    widen(&mut chosen, &mut room, C::Cpu, 14);
     chosen.sort_by_key(|(column, _)| Column::ALL.iter().position(|it| it == column));
     chosen
 }
@@ -302,8 +305,8 @@ fn cell(state: &State, session: &Session, machine: &Machine, column: Column, wid
         C::Image => machine.vm.image.clone(),
         C::Vcpus => machine.vm.vcpus.to_string(),
         C::Memory => units::memory(machine.vm.memory_mib),
-        C::Cpu if running && width >= 14 => {
-            let bars = units::sparkline(&machine.load, 8);
+        C::Cpu if running && width >= 10 => {
+            let bars = units::sparkline(&machine.load, usize::from(width) - 6);
             format!("{bars} {:>5}", units::percent(machine.load.cpu_percent))
         }
         C::Cpu if running => units::percent(machine.load.cpu_percent),
