@@ -18,7 +18,7 @@ use ratatui::layout::Rect;
 pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) -> Option<(u16, u16)> {
     let look = state.look();
     let area = Rect {
-        height: area.height - 1,
+        height: area.height.saturating_sub(1),
         ..area
     };
     match state.screen() {

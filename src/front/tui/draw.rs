@@ -55,7 +55,7 @@ fn session(state: &State, area: Rect, buffer: &mut Buffer) -> Option<(u16, u16)>
         cursor = popup.draw(
             state,
             Rect {
-                height: area.height - 1,
+                height: area.height.saturating_sub(1),
                 ..area
             },
             buffer,
@@ -86,7 +86,7 @@ fn toast(notice: &Notice, body: Rect, buffer: &mut Buffer, look: &Look) {
     let height = u16::try_from(lines.len()).unwrap_or(1).min(body.height);
     let area = Rect {
         x: body.x + 1,
-        width: body.width - 2,
+        width: body.width.saturating_sub(2),
         y: body.bottom() - height,
         height,
     };

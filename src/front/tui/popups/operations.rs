@@ -183,7 +183,7 @@ fn places(body: Rect) -> (Rect, Option<Rect>) {
     }
     let height = (inside.height / 2).min(10);
     let list = Rect {
-        height: inside.height - height - 1,
+        height: inside.height.saturating_sub(height + 1),
         ..inside
     };
     (

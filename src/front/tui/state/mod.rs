@@ -268,6 +268,9 @@ impl State {
 
     /// Brings every selection into sight after a change.
     fn settle(&mut self) {
+        if layout::too_small(self.size) {
+            return;
+        }
         let body = layout::areas(self).body;
         if let Screen::Session(session) = &mut self.screen {
             session.settle(body, self.notices.all().len());

@@ -121,7 +121,7 @@ pub(crate) fn places(body: Rect) -> (Rect, Option<Rect>) {
         return (inside, None);
     }
     let rows = Rect {
-        height: inside.height - 4,
+        height: inside.height.saturating_sub(4),
         ..inside
     };
     (

@@ -272,7 +272,7 @@ pub(crate) fn places(vms: &Vms, body: Rect) -> Places {
     let header = row(inside, 0);
     let below = Rect {
         y: inside.y + header.height,
-        height: inside.height - header.height,
+        height: inside.height.saturating_sub(header.height),
         ..inside
     };
     if vms.pane == Pane::Hidden || body.height < SPLIT_HEIGHT {
@@ -290,7 +290,7 @@ pub(crate) fn places(vms: &Vms, body: Rect) -> Places {
         (body.height / 4).clamp(5, 10)
     };
     let rows = Rect {
-        height: below.height - height - 1,
+        height: below.height.saturating_sub(height + 1),
         ..below
     };
     Places {
