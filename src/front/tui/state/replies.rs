@@ -91,6 +91,8 @@ impl State {
     }
 
     fn unlocked(&mut self, result: Result<()>, wanted: &mut Vec<Effect>) {
+        // Whoever just unlocked it is there, however long the answer took.
+        self.last_input = self.now;
         let Some(session) = self.session_mut() else { return };
         match result {
             Ok(()) => session.lock = None,
