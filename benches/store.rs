@@ -54,7 +54,6 @@ fn scene(events: usize) -> Outcome<Scene> {
                     owner,
                     request: &request,
                     guest_user: "root",
-                    ssh_port: None,
                 })?;
                 vms.push((owner, vm));
             }

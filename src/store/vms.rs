@@ -22,8 +22,6 @@ pub struct NewVm<'a> {
     pub request: &'a VmRequest,
     /// Account inside the guest.
     pub guest_user: &'a str,
-    /// Session mode: the forwarded port.
-    pub ssh_port: Option<u16>,
 }
 
 impl Reader<'_> {
@@ -104,14 +102,11 @@ impl Writer<'_> {
         )? {
             return Err(Error::Taken("UUID"));
         }
-        if let Some(port) = vm.ssh_port {
-            self.check_port(port, None)?;
-        }
         let id = self.insert(
             "making a machine",
             "INSERT INTO vms (uuid, owner, name, image, memory_mib, vcpus, disk_gib, guest_user, status,
-                              ssh_port, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                              created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             params![
                 uuid,
                 vm.owner.0,
@@ -122,7 +117,6 @@ impl Writer<'_> {
                 integer(request.disk_gib),
                 vm.guest_user,
                 VmStatus::Pending.as_str(),
-                vm.ssh_port,
                 self.now_ms()
             ],
         )?;
@@ -162,7 +156,7 @@ impl Writer<'_> {
     /// Notes another forwarded port (the kept one was taken). `Taken("port")` if another machine
     /// holds it.
     pub fn set_vm_ssh_port(&self, id: VmId, port: u16) -> Result<()> {
-        self.check_port(port, Some(id))?;
+        self.check_port(port, id)?;
         self.change_one(
             "machine",
             "noting a machine's port",
@@ -181,11 +175,11 @@ impl Writer<'_> {
     }
 
     /// Refuses a port that a machine other than `but` holds.
-    fn check_port(&self, port: u16, but: Option<VmId>) -> Result<()> {
+    fn check_port(&self, port: u16, but: VmId) -> Result<()> {
         let held = self.exists(
             "looking for a port",
-            "SELECT 1 FROM vms WHERE ssh_port = ?1 AND removed_at IS NULL AND id IS NOT ?2",
-            params![port, but.map(|id| id.0)],
+            "SELECT 1 FROM vms WHERE ssh_port = ?1 AND removed_at IS NULL AND id <> ?2",
+            params![port, but.0],
         )?;
         if held { Err(Error::Taken("port")) } else { Ok(()) }
     }

@@ -149,7 +149,6 @@ impl Driver<'_> {
 
     /// Writes the step's progress down while it runs.
     async fn with_progress(&self, work: impl Future<Output = Result<Value, Stop>>) -> Result<Value, Stop> {
-        let id = self.job.id;
         let mut tick = tokio::time::interval(PROGRESS_EVERY);
         tick.tick().await;
         let mut written: Option<Progress> = None;
@@ -159,7 +158,7 @@ impl Driver<'_> {
                 result = &mut work => {
                     self.job.set_progress(None);
                     if written.is_some() {
-                        self.job.write(move |writer| Ok(writer.set_progress(id, None)?)).await?;
+                        self.write_progress(None).await;
                     }
                     return result;
                 }
@@ -167,10 +166,22 @@ impl Driver<'_> {
                     let progress = self.job.progress();
                     if progress != written {
                         written = progress;
-                        self.job.write(move |writer| Ok(writer.set_progress(id, progress)?)).await?;
+                        self.write_progress(progress).await;
                     }
                 }
             }
+        }
+    }
+
+    /// Progress that cannot be written is no reason to let go of a step in the middle.
+    async fn write_progress(&self, progress: Option<Progress>) {
+        let id = self.job.id;
+        let written = self
+            .job
+            .write(move |writer| Ok(writer.set_progress(id, progress)?))
+            .await;
+        if let Err(stop) = written {
+            tracing::debug!(operation = id.0, ?stop, "progress was not written");
         }
     }
 

@@ -10,7 +10,7 @@ mod steps;
 use super::operations::Plan;
 use super::policy::{Permission, Relation, allows};
 use super::{Core, Ctx, Error, Machine, Result, log};
-use crate::hypervisor::{DomainState, Lane, Mode};
+use crate::hypervisor::{DomainState, Lane};
 use crate::model::limits::Usage;
 use crate::model::{Image, Limits, OperationId, OperationKind, User, UserId, Vm, VmId, VmStatus, text};
 use crate::store::{NewOperation, NewVm, Reader, Writer};
@@ -169,30 +169,17 @@ impl Core {
     pub async fn create_vm(&self, ctx: &Ctx, machine: NewMachine) -> Result<(VmId, OperationId)> {
         let checked = self.check_request(machine).await?;
         let limits = self.settings().limits.clone();
-        let (first, last) = self.settings().forward_ports;
-        let session = self
-            .world()
-            .now()
-            .host
-            .as_ref()
-            .is_some_and(|host| host.mode == Mode::Session);
         self.change(
             ctx,
             Permission::CreateMachine,
             |_, _| Ok(Relation::Own),
             move |writer, _, actor| {
                 limits.check_quota(writer.usage(actor.id)?, checked.request.memory_mib)?;
-                let taken = writer.ssh_ports()?;
-                let ssh_port = match session {
-                    true => (first..=last).find(|port| !taken.contains(port)),
-                    false => None,
-                };
                 let vm = writer.insert_vm(&NewVm {
                     uuid: Uuid::new_v4(),
                     owner: actor.id,
                     request: &checked.request,
                     guest_user: &checked.guest_user,
-                    ssh_port,
                 })?;
                 let name = checked.request.name.as_str().to_owned();
                 let input = serde_json::to_value(create::Input {

@@ -98,21 +98,28 @@ async fn off(job: &Job, uuid: uuid::Uuid) -> Result<(), Stop> {
     .await
 }
 
-/// Forwards the machine's port, or another one if something else took it meanwhile.
+/// Forwards the machine's own port, or another one if it has none yet or something else took it
+/// meanwhile. A port is the machine's from the moment it stands in its row.
 async fn forward(job: &Job, vm: &Vm) -> Result<(), Stop> {
     let (uuid, id) = (vm.uuid, vm.id);
     let (first, last) = job.core().settings().forward_ports;
     let taken = job.core().read(|reader| Ok(reader.ssh_ports()?)).await?;
     let others = (first..=last).filter(|port| !taken.contains(port));
     for port in vm.ssh_port.into_iter().chain(others) {
+        if Some(port) != vm.ssh_port {
+            let kept = job.write(move |writer| Ok(writer.set_vm_ssh_port(id, port)?));
+            match kept.await {
+                Ok(()) => {}
+                Err(Stop::Failed(Error::Conflict(_))) => continue,
+                Err(stop) => return Err(stop),
+            }
+        }
         match job
             .call("forward a port", move |it| it.forward_ssh(uuid, port))
             .await
         {
             Ok(()) => {
-                if Some(port) != vm.ssh_port {
-                    job.write(move |writer| Ok(writer.set_vm_ssh_port(id, port)?))
-                        .await?;
+                if vm.ssh_port.is_some_and(|old| old != port) {
                     job.remark(format!("its SSH port is now {port}: the old one was taken"));
                 }
                 return Ok(());

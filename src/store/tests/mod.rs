@@ -49,17 +49,16 @@ impl Bench {
     }
 
     fn vm(&self, owner: UserId, name: &str) -> VmId {
-        self.insert_vm(owner, name, None).unwrap()
+        self.insert_vm(owner, name).unwrap()
     }
 
-    fn insert_vm(&self, owner: UserId, name: &str, ssh_port: Option<u16>) -> Result<VmId> {
+    fn insert_vm(&self, owner: UserId, name: &str) -> Result<VmId> {
         self.write(|writer| {
             writer.insert_vm(&NewVm {
                 uuid: Uuid::new_v4(),
                 owner,
                 request: &request(name),
                 guest_user: "debian",
-                ssh_port,
             })
         })
     }

@@ -162,7 +162,7 @@ fn every_connection_is_strict_about_what_it_reads_and_durable_in_what_it_writes(
         assert_eq!(pragma(pool, "journal_size_limit"), 4 << 20);
     }
     assert_eq!(pragma(&bench.store.shared.readers, "query_only"), 1);
-    let unknown = bench.insert_vm(UserId(99), "web", None);
+    let unknown = bench.insert_vm(UserId(99), "web");
     assert!(matches!(
         unknown,
         Err(Error::Sqlite {

@@ -9,12 +9,11 @@ use crate::model::{Vm, VmStatus};
 fn a_machine_lives_and_its_row_follows() {
     let bench = Bench::new();
     let alice = bench.user("alice");
-    let id = bench.insert_vm(alice, "web-1", Some(40_022)).unwrap();
+    let id = bench.vm(alice, "web-1");
     let read = || -> Vm { bench.read(|reader| reader.vm(id)).unwrap() };
     assert_eq!(read().status, VmStatus::Pending);
     assert_eq!(read().name.as_str(), "web-1");
     assert_eq!((read().memory_mib, read().vcpus, read().disk_gib), (512, 1, 10));
-    assert_eq!(bench.read(|reader| reader.ssh_ports()), [40_022]);
 
     let address = Address {
         ip: "2001:db8::7".parse().unwrap(),
@@ -32,6 +31,7 @@ fn a_machine_lives_and_its_row_follows() {
     assert_eq!(read().started_at, Some(at(5)));
     assert_eq!(read().address, Some(address));
     assert_eq!(read().ssh_port, Some(40_023));
+    assert_eq!(bench.read(|reader| reader.ssh_ports()), [40_023]);
     assert_eq!(bench.read(|reader| reader.vm_run(id)), Some(7));
 
     bench
@@ -49,19 +49,21 @@ fn a_machine_lives_and_its_row_follows() {
 fn a_destroyed_machine_frees_its_name_and_port_but_not_its_id() {
     let bench = Bench::new();
     let (alice, bob) = (bench.user("alice"), bench.user("bob"));
-    let old = bench.insert_vm(alice, "web", Some(40_022)).unwrap();
-    let name = bench.insert_vm(alice, "web", None);
+    let old = bench.vm(alice, "web");
+    bench.write(|writer| writer.set_vm_ssh_port(old, 40_022)).unwrap();
+    let name = bench.insert_vm(alice, "web");
     assert!(matches!(name, Err(Error::Taken("name"))));
-    let port = bench.insert_vm(bob, "web", Some(40_022));
+    let other = bench.vm(bob, "web");
+    let port = bench.write(|writer| writer.set_vm_ssh_port(other, 40_022));
     assert!(matches!(port, Err(Error::Taken("port"))));
-    bench.vm(bob, "web");
 
     bench.write(|writer| writer.remove_vm(old)).unwrap();
     assert!(bench.read(|reader| reader.vm(old)).is_none());
     let gone = bench.write(|writer| writer.set_vm_status(old, VmStatus::Running, None));
     assert!(matches!(gone, Err(Error::Missing("machine"))));
-    let new = bench.insert_vm(alice, "web", Some(40_022)).unwrap();
+    let new = bench.vm(alice, "web");
     assert!(new > old);
+    bench.write(|writer| writer.set_vm_ssh_port(new, 40_022)).unwrap();
 }
 
 #[test]
@@ -86,7 +88,6 @@ fn a_uuid_names_one_machine_for_ever() {
             owner: alice,
             request: &request("other"),
             guest_user: "root",
-            ssh_port: None,
         })
     });
     assert!(matches!(again, Err(Error::Taken("UUID"))));
