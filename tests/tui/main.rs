@@ -1,9 +1,16 @@
 //! The screen, without a terminal and without a core: what it shows, what keys do, what it wants.
 
+#[cfg(test)]
 mod fixtures;
+#[cfg(test)]
 mod hostile;
+#[cfg(test)]
 mod machines;
+#[cfg(test)]
 mod people;
+#[cfg(test)]
 mod program;
+#[cfg(test)]
 mod screen;
+#[cfg(test)]
 mod screens;

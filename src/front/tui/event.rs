@@ -139,12 +139,15 @@ pub struct Entered {
     pub permit: Permit,
 }
 
+/// Why an action on a machine is refused now, if it is.
+pub type Rule = Arc<dyn Fn(&Machine, Action) -> Option<String> + Send + Sync>;
+
 /// The core's pure rules for one user. The screen asks them to grey a key; it holds none itself,
 /// and never holds the user's `Ctx`.
 #[derive(Clone)]
 pub struct Permit {
     /// Why an action on a machine is refused now.
-    pub act: Arc<dyn Fn(&Machine, Action) -> Option<String> + Send + Sync>,
+    pub act: Rule,
     /// Why the user may not make machines.
     pub create: Option<String>,
 }

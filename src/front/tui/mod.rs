@@ -17,6 +17,7 @@ mod header;
 mod input;
 pub mod keys;
 mod layout;
+mod listen;
 mod popups;
 mod run;
 mod state;
@@ -28,7 +29,7 @@ mod words;
 
 pub use draw::draw;
 pub use effects::SaveToken;
-pub use event::{Effect, Entered, Event, Exit, Permit, Reply, Secret, Slot};
+pub use event::{Effect, Entered, Event, Exit, Permit, Reply, Rule, Secret, Slot};
 pub use input::Parser;
 pub use run::{LoopError, Stage, run as run_loop};
 pub use state::{Estimate, Features, Setup, State};
@@ -109,7 +110,7 @@ pub async fn run(
     }
     let failed = |doing| move |source| Error::Terminal { doing, source };
     let (sender, mut events) = mpsc::channel(CHANNEL);
-    let listener = terminal::listen(&sender).map_err(failed("listening to the terminal"))?;
+    let listener = listen::listen(&sender).map_err(failed("listening to the terminal"))?;
     let screen = Screen::take(options.mouse, options.stderr).map_err(failed("taking the terminal"))?;
     let guard = Guard(screen.clone());
     let size = terminal::size();

@@ -5,9 +5,6 @@ use crate::core::{Health, KeeperKind, Keeping};
 use crate::front::tui::widgets::units;
 use jiff::Timestamp;
 
-/// The keeper may be nobody for a moment while one takes over: no alert before that has passed.
-const TAKEOVER_SECONDS: i64 = 5;
-
 /// Everything that is wrong, the worst first.
 pub(crate) fn alerts(session: &Session, now: Timestamp) -> Vec<String> {
     let Some(view) = session.view.as_deref() else {
@@ -36,13 +33,8 @@ pub(crate) fn alerts(session: &Session, now: Timestamp) -> Vec<String> {
         }
     }
     match &view.keeping {
-        Keeping::Nobody => {
-            if session
-                .keeperless
-                .is_some_and(|since| units::seconds(since, now) >= TAKEOVER_SECONDS)
-            {
-                lines.push("no keeper: operations wait until one takes over".to_owned());
-            }
+        Keeping::Nobody if session.waits_for_keeper(now) => {
+            lines.push("no keeper: operations wait until one takes over".to_owned());
         }
         Keeping::Elsewhere {
             pid,

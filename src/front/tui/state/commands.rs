@@ -1,6 +1,5 @@
 //! What each command does.
 
-use super::form;
 use super::notices::Level;
 use super::session::Session;
 use super::{Exit, Screen, State, disabled, door::DoorScreen};
@@ -13,7 +12,6 @@ use crate::front::tui::tabs::vms::{Page, Pane};
 use crate::front::tui::tabs::{self, vms};
 use crate::front::tui::theme;
 use crossterm::event::KeyEvent;
-use tui_input::InputRequest;
 
 impl State {
     pub(super) fn command(&mut self, command: Command, key: KeyEvent, wanted: &mut Vec<Effect>) {
@@ -283,107 +281,6 @@ impl State {
                 crossterm::event::KeyModifiers::NONE,
             );
             self.invoke(binding, key, wanted);
-        }
-    }
-
-    fn in_form(&mut self, command: Command, key: KeyEvent) {
-        if let Some(session) = self.session_mut()
-            && session.lock.is_none()
-        {
-            match session.popups.last_mut() {
-                Some(Popup::Palette(list)) => return list.edit(key),
-                None if session.vms.filtering => {
-                    form::edit(&mut session.vms.filter, key);
-                    return relist(session);
-                }
-                _ => {}
-            }
-        }
-        if let Some(form) = self.form_mut() {
-            match command {
-                Command::NextField => form.next(),
-                Command::PreviousField => form.previous(),
-                Command::More => form.step(true),
-                Command::Less => form.step(false),
-                _ => form.edit(key),
-            }
-        }
-        self.judge();
-    }
-
-    /// Types a character where the keyboard is.
-    pub(super) fn type_in(&mut self, c: char) {
-        if let Some(session) = self.session_mut()
-            && session.lock.is_none()
-        {
-            match session.popups.last_mut() {
-                Some(Popup::Palette(list)) => return list.insert(c),
-                None if session.vms.filtering => {
-                    if session.vms.filter.value().len() < 64 {
-                        session.vms.filter.handle(InputRequest::InsertChar(c));
-                    }
-                    return relist(session);
-                }
-                _ => {}
-            }
-        }
-        if let Some(form) = self.form_mut() {
-            form.insert(c);
-        }
-        self.judge();
-    }
-
-    /// Takes a pasted text where the keyboard is.
-    pub(super) fn paste(&mut self, text: &str) {
-        let refused = match self.form_mut() {
-            Some(form) => form.paste(text).err(),
-            None => {
-                let typed = self.focus();
-                if matches!(
-                    typed,
-                    crate::front::tui::keys::Focus::Filter | crate::front::tui::keys::Focus::Palette
-                ) {
-                    text.chars()
-                        .filter(|c| !c.is_control())
-                        .take(64)
-                        .for_each(|c| self.type_in(c));
-                }
-                None
-            }
-        };
-        if let Some(reason) = refused {
-            if let Some(form) = self.form_mut() {
-                form.message = Some(reason.to_owned());
-            }
-        }
-        self.judge();
-    }
-
-    /// The form that has the keyboard; none while the core is at work on it.
-    fn form_mut(&mut self) -> Option<&mut form::Form> {
-        let form = match &mut self.screen {
-            Screen::Opening(_) => return None,
-            Screen::Door(door) => &mut door.form,
-            Screen::Session(session) => match (&mut session.lock, session.popups.last_mut()) {
-                (Some(lock), _) => &mut lock.form,
-                (None, Some(Popup::NewVm(new))) => &mut new.form,
-                (None, Some(Popup::Destroy(destroy))) => &mut destroy.form,
-                _ => return None,
-            },
-        };
-        Some(form).filter(|it| it.busy.is_none())
-    }
-
-    /// Checks the form that has the keyboard.
-    fn judge(&mut self) {
-        match &mut self.screen {
-            Screen::Opening(_) => {}
-            Screen::Door(door) => door.judge(),
-            Screen::Session(session) => match session.popups.last_mut() {
-                Some(Popup::NewVm(new)) => new.judge(session.view.as_deref(), &session.me),
-                Some(Popup::Destroy(destroy)) => destroy.judge(),
-                _ => {}
-            },
         }
     }
 

@@ -14,6 +14,7 @@ mod mouse;
 pub(crate) mod notices;
 mod replies;
 pub(crate) mod session;
+mod typing;
 pub(crate) mod work;
 
 pub(crate) use alerts::{alerts, keeper as keeper_words};

@@ -7,7 +7,7 @@ use crate::front::tui::header;
 use crate::front::tui::keys::Command;
 use crate::front::tui::layout;
 use crate::front::tui::tabs;
-use crate::front::tui::tabs::vms::{places, table};
+use crate::front::tui::tabs::vms::{column_at, places};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
@@ -67,7 +67,7 @@ impl State {
         }
         let places = places(&session.vms, areas.body);
         if places.header.contains(at) {
-            if let Some(column) = table::column_at(session, places.header, at.x, features.monitoring) {
+            if let Some(column) = column_at(session, places.header, at.x, features.monitoring) {
                 let vms = &mut session.vms;
                 vms.descending = vms.sort == column && !vms.descending;
                 vms.sort = column;

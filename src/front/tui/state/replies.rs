@@ -8,7 +8,7 @@ use super::{Screen, State};
 use crate::core::{Error, Result};
 use crate::front::tui::event::{Effect, Entered, Reply, Slot};
 use crate::front::tui::popups::Popup;
-use crate::front::tui::tabs::vms::table::Column;
+use crate::front::tui::tabs::vms::Column;
 use crate::front::tui::words;
 use crate::model::{Operation, OperationId, OperationKind, OperationState, Preferences};
 
@@ -145,7 +145,10 @@ impl State {
                 let refused = self.session_mut().and_then(|session| {
                     let at = form(session)?;
                     match &mut session.popups[at] {
-                        Popup::NewVm(new) => Some(new.refused(&error)),
+                        Popup::NewVm(new) => {
+                            new.refused(&error);
+                            Some(())
+                        }
                         _ => None,
                     }
                 });

@@ -15,6 +15,9 @@ use jiff::Timestamp;
 use ratatui::layout::Rect;
 use std::sync::Arc;
 
+/// The keeper may be nobody for a moment while one takes over: no alert before that has passed.
+const TAKEOVER_SECONDS: i64 = 5;
+
 /// A session's screen.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -30,7 +33,7 @@ pub(crate) struct Session {
     pub(crate) lock: Option<Lock>,
     pub(crate) work: Work,
     /// Since when nobody keeps.
-    pub(crate) keeperless: Option<Timestamp>,
+    keeperless: Option<Timestamp>,
     last_event: Option<i64>,
     /// When the machine that was started last was started: its age changes every second.
     youngest: Option<Timestamp>,
@@ -115,6 +118,12 @@ impl Session {
     /// The newest event that may be read.
     pub(crate) fn last_event(&self) -> i64 {
         self.last_event.unwrap_or(0)
+    }
+
+    /// Whether nobody has kept for longer than a change of keepers takes.
+    pub(crate) fn waits_for_keeper(&self, now: Timestamp) -> bool {
+        self.keeperless
+            .is_some_and(|since| now.duration_since(since).as_secs() >= TAKEOVER_SECONDS)
     }
 
     /// Whether something is shown that changes every second.

@@ -154,6 +154,16 @@ pub(crate) fn row(area: Rect, index: u16) -> Rect {
     }
 }
 
+/// What is left of `area` below so many rows.
+pub(crate) fn below(area: Rect, rows: u16) -> Rect {
+    let rows = rows.min(area.height);
+    Rect {
+        y: area.y + rows,
+        height: area.height - rows,
+        ..area
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
