@@ -5,7 +5,7 @@
 //! directory is a temporary folder.
 
 use crate::core::{
-    Action, Clock, Core, Ctx, Error, NewMachine, Origin, Registration, Result, Settings, Source,
+    Action, Clock, Core, Ctx, Error, NewMachine, Origin, Registration, Result, Settings, SignedIn, Source,
 };
 use crate::hypervisor::sim::demo::{self, Invented, Wanted};
 use crate::hypervisor::sim::{Pace, Sim};
@@ -58,17 +58,24 @@ impl Stage {
         Arc::clone(&self.sim)
     }
 
-    /// Lets the company move in, and signs its admin in. Somebody has to keep meanwhile.
+    /// Signs the company's admin in.
     ///
     /// # Errors
     /// The core's.
-    pub async fn play(self, core: &Core, source: Source) -> Result<Ctx> {
-        let admin = register(core, source, ADMIN).await?;
+    pub async fn admin(&self, core: &Core, source: Source) -> Result<SignedIn> {
+        register(core, source, ADMIN).await
+    }
+
+    /// Lets the company move in. Somebody has to keep meanwhile.
+    ///
+    /// # Errors
+    /// The core's.
+    pub async fn play(self, core: &Core, source: Source) -> Result<()> {
         let fleet = demo::fleet();
         let mut owners = BTreeMap::new();
         for machine in &fleet {
             if !owners.contains_key(machine.owner) {
-                owners.insert(machine.owner, register(core, source, machine.owner).await?);
+                owners.insert(machine.owner, register(core, source, machine.owner).await?.ctx);
             }
         }
         let mut asked = Vec::new();
@@ -98,17 +105,17 @@ impl Stage {
         }
         knock(core).await;
         self.sim.set_pace(Pace::Scripted);
-        Ok(admin)
+        Ok(())
     }
 }
 
-async fn register(core: &Core, source: Source, name: &str) -> Result<Ctx> {
+async fn register(core: &Core, source: Source, name: &str) -> Result<SignedIn> {
     let registration = Registration {
         username: name.to_owned(),
         email: format!("{name}@example.org"),
         password: PASSWORD.to_owned(),
     };
-    Ok(core.register(source, registration).await?.ctx)
+    core.register(source, registration).await
 }
 
 fn wanted(machine: &Invented) -> NewMachine {

@@ -5,7 +5,6 @@
 //! a message is made visible on its way out, so that reading a log in a terminal is safe.
 //! Passwords, tokens and keys are never logged: no event is given them.
 
-use crate::config;
 use crate::model::text::visible;
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -20,6 +19,18 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 /// Lines that may wait for the disk; beyond it, lines are dropped rather than the program held up.
 const WAITING_LINES: usize = 8_192;
+
+/// Length at which [`stray_words`] begins anew, bytes.
+const STRAY_LIMIT: u64 = 1 << 20;
+
+/// How much is logged, and how long it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Amount {
+    /// twarga's own level: error, warn, info, debug or trace.
+    pub level: &'static str,
+    /// How many days' files are kept.
+    pub keep_days: usize,
+}
 
 /// Where to besides the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +50,7 @@ pub struct Logging {
 ///
 /// # Errors
 /// The folder or file cannot be made: in words, with the file.
-pub fn start(state_dir: &Path, log: config::Log, also: Also) -> Result<Logging, String> {
+pub fn start(state_dir: &Path, amount: Amount, also: Also) -> Result<Logging, String> {
     let folder = state_dir.join("logs");
     let refuse = |reason: &dyn std::fmt::Display| format!("{}: {reason}", folder.display());
     make_private(&folder).map_err(|error| refuse(&error))?;
@@ -47,7 +58,7 @@ pub fn start(state_dir: &Path, log: config::Log, also: Also) -> Result<Logging, 
         .rotation(Rotation::DAILY)
         .filename_prefix("twarga")
         .filename_suffix("jsonl")
-        .max_log_files(log.keep_days)
+        .max_log_files(amount.keep_days)
         .build(&folder)
         .map_err(|error| refuse(&error))?;
     let (writer, guard) = NonBlockingBuilder::default()
@@ -61,7 +72,7 @@ pub fn start(state_dir: &Path, log: config::Log, also: Also) -> Result<Logging, 
             writer,
             escape: json_escapes,
         })
-        .with_filter(filter(log.level));
+        .with_filter(filter(amount.level));
     let in_words = (also == Also::StandardError).then(|| {
         tracing_subscriber::fmt::layer()
             .with_ansi(false)
@@ -70,7 +81,7 @@ pub fn start(state_dir: &Path, log: config::Log, also: Also) -> Result<Logging, 
                 writer: io::stderr,
                 escape: visible,
             })
-            .with_filter(filter(log.level))
+            .with_filter(filter(amount.level))
     });
     // A second call in one process (a test) keeps the first.
     let _already = tracing_subscriber::registry()
@@ -80,14 +91,29 @@ pub fn start(state_dir: &Path, log: config::Log, also: Also) -> Result<Logging, 
     Ok(Logging { _guard: guard })
 }
 
-/// twarga at its level; the crates below it only when something is wrong.
-fn filter(level: config::Level) -> EnvFilter {
-    let others = if level == config::Level::Trace {
-        "info"
+/// A file for what libraries and child processes write to standard error while a screen is up;
+/// begun anew when it has grown long. `None` if it cannot be had: then nowhere.
+pub fn stray_words(state_dir: &Path) -> Option<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = state_dir.join("logs/stderr.log");
+    let long = std::fs::metadata(&path).is_ok_and(|meta| meta.len() > STRAY_LIMIT);
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).mode(0o600);
+    if long {
+        options.write(true).truncate(true);
     } else {
-        "warn"
-    };
-    EnvFilter::new(format!("{others},twarga={}", level.as_str()))
+        options.append(true);
+    }
+    options
+        .open(&path)
+        .inspect_err(|error| tracing::warn!(%error, "no file for standard error"))
+        .ok()
+}
+
+/// twarga at its level; the crates below it only when something is wrong.
+fn filter(level: &str) -> EnvFilter {
+    let others = if level == "trace" { "info" } else { "warn" };
+    EnvFilter::new(format!("{others},twarga={}", level))
 }
 
 fn make_private(folder: &Path) -> io::Result<()> {

@@ -5,18 +5,20 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use twarga::config::{Config, Flags, Surroundings};
-use twarga::core::{Clock, Core, Ctx, Keeper, KeeperKind, Origin, Parts, Source, time};
+use twarga::config::{self, Config, Flags, Surroundings};
+use twarga::core::doctor::{Check, Patient};
+use twarga::core::{self, Clock, Core, Keeper, KeeperKind, Origin, Parts, SignedIn, Source, time};
+use twarga::demo;
 use twarga::front::cli::arguments::Command;
 use twarga::front::cli::failure::{Failure, code};
 use twarga::front::cli::output::{Output, Streams};
-use twarga::front::cli::{self, Arguments, Cli};
+use twarga::front::cli::{self, Arguments, Cli, Eyes};
 use twarga::front::token::TokenFile;
+use twarga::front::tui;
 use twarga::hypervisor::Hypervisor;
-use twarga::hypervisor::sim::{Script, Sim};
-use twarga::logging::{self, Also, Logging};
+use twarga::hypervisor::libvirt::{self, Libvirt};
+use twarga::logging::{self, Also, Amount, Logging};
 use twarga::store::Store;
-use twarga::{core, demo};
 
 /// How long threads that hang in a call of libvirt may hold up the end.
 const LAST_CALL: Duration = Duration::from_millis(500);
@@ -44,10 +46,20 @@ fn main() -> ExitCode {
         surroundings.variable("NO_COLOR").is_none() && surroundings.variable("TERM") != Some("dumb"),
     );
     let mut output = Output::to_process(streams, arguments.global.json);
-    match start(arguments, &surroundings, origin, &mut output) {
-        Ok(()) => ExitCode::from(code::DONE),
-        Err(failure) => ExitCode::from(failure.report(&mut output)),
-    }
+    let code = match start(arguments, &surroundings, origin, &mut output) {
+        Ok(()) => code::DONE,
+        Err(failure) => failure.report(&mut output),
+    };
+    leave(code)
+}
+
+/// Ends the process at once. Threads may still be inside a call of libvirt, which may hang for
+/// ever; C libraries' exit handlers would free what those threads use, and did crash. Everything
+/// of twarga's own is written out by now: output is flushed line by line, the log's writer was
+/// dropped with what it held.
+fn leave(code: u8) -> ExitCode {
+    // SAFETY: _exit does not return and touches no memory of this process.
+    unsafe { libc::_exit(i32::from(code)) }
 }
 
 fn start(
@@ -85,6 +97,9 @@ fn start(
         address: surroundings.ssh_client(),
     };
     let done = runtime.block_on(async {
+        if let Some(Command::Doctor) = arguments.command {
+            return doctor(config, surroundings, output).await;
+        }
         let config = config.map_err(|error| Failure::Configuration(error.to_string()))?;
         Program {
             arguments,
@@ -97,6 +112,48 @@ fn start(
     });
     runtime.shutdown_timeout(LAST_CALL);
     done
+}
+
+/// Looks at everything, with the defaults where the configuration cannot be used.
+async fn doctor(
+    config: Result<Config, config::Error>,
+    surroundings: &Surroundings,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let (config, before) = match config {
+        Ok(config) => {
+            let file = config.file.as_ref().map(|file| file.display().to_string());
+            let finding = file.unwrap_or_else(|| "defaults: there is no file".to_owned());
+            (config, Check::ok("configuration", finding))
+        }
+        Err(error) => {
+            let before = Check::bad(
+                "configuration",
+                error.to_string(),
+                "mend that setting; what follows uses the defaults",
+            );
+            let config =
+                Config::defaults(surroundings).map_err(|error| Failure::Configuration(error.to_string()))?;
+            (config, before)
+        }
+    };
+    let options = libvirt_options(&config);
+    let patient = Patient {
+        state_dir: config.core.state_dir.clone(),
+        tiny_dir: config.core.tiny_dir.clone(),
+        uri: options.uri.clone(),
+        network: options.network.clone(),
+        pool: options.pool.clone(),
+        hypervisor: Arc::new(Libvirt::new(options)),
+        programs: surroundings.programs(),
+        clock: time::system_clock(),
+    };
+    let eyes = Eyes {
+        term: surroundings.variable("TERM").map(str::to_owned),
+        colorterm: surroundings.variable("COLORTERM").map(str::to_owned),
+        utf8: surroundings.is_utf8(),
+    };
+    cli::doctor(output, patient, &eyes, before).await
 }
 
 /// Logs, sockets and whatever else is made without a mode of its own are the user's alone.
@@ -128,25 +185,26 @@ struct Program<'a> {
 struct Assembled {
     core: Core,
     clock: Clock,
-    /// Who is signed in without having been asked (`--demo`).
-    signed_in: Option<Ctx>,
+    /// The demonstration, while it lasts.
+    demo: Option<Demo>,
     /// Writes the log out when dropped.
     _logging: Logging,
-    /// The demonstration's keeper and folder.
-    demo: Option<(Keeper, Scratch)>,
+}
+
+/// A running demonstration: who is signed in to it, and what to tidy up.
+struct Demo {
+    admin: SignedIn,
+    keeper: Keeper,
+    _scratch: Scratch,
 }
 
 impl Program<'_> {
     async fn run(mut self, output: &mut Output) -> Result<(), Failure> {
         let command = self.arguments.command.take();
-        let also = match command {
-            Some(Command::Serve) => Also::StandardError,
-            _ => Also::Nothing,
-        };
-        let assembled = self.assemble(also).await?;
+        let mut assembled = self.assemble(command.as_ref()).await?;
         let done = self.open_front(&assembled, command, output).await;
-        if let Some((keeper, _scratch)) = assembled.demo {
-            keeper.end().await?;
+        if let Some(demo) = assembled.demo.take() {
+            demo.keeper.end().await?;
         }
         done
     }
@@ -166,7 +224,7 @@ impl Program<'_> {
                     core,
                     source: self.source,
                     token: TokenFile::of(&self.config.core.state_dir),
-                    signed_in: assembled.signed_in.clone(),
+                    signed_in: assembled.demo.as_ref().map(|demo| demo.admin.ctx.clone()),
                     output: Output::to_process(output.streams(), output.is_json()),
                     clock: assembled.clock.clone(),
                 };
@@ -175,11 +233,65 @@ impl Program<'_> {
         }
     }
 
-    async fn open_screen(&self, _assembled: &Assembled) -> Result<(), Failure> {
-        Err(Failure::Usage("the screen is not built in yet".to_owned()))
+    /// Shows the screen. A tenant's process never keeps and keeps no token.
+    async fn open_screen(&self, assembled: &Assembled) -> Result<(), Failure> {
+        let local = self.source.origin == Origin::Local;
+        let own =
+            (local && assembled.demo.is_none()).then(|| Keeper::start(&assembled.core, KeeperKind::Tui));
+        let token = TokenFile::of(&self.config.core.state_dir);
+        let resume_token = match &assembled.demo {
+            Some(demo) => Some(demo.admin.token.clone()),
+            // One that cannot be used is as good as none: the door is shown.
+            None if local => token.read().unwrap_or_else(|error| {
+                tracing::warn!(%error, "the kept session is passed over");
+                None
+            }),
+            None => None,
+        };
+        let options = tui::Options {
+            setup: self.setup(),
+            clock: assembled.clock.clone(),
+            resume_token,
+            save_token: local.then(|| save_token(token)),
+            stderr: logging::stray_words(&self.config.core.state_dir),
+            ..tui::Options::default()
+        };
+        let keeper = own.as_ref().or(assembled.demo.as_ref().map(|demo| &demo.keeper));
+        let shown = tui::run(assembled.core.clone(), self.source, keeper, options).await;
+        if let Some(keeper) = own {
+            keeper.end().await?;
+        }
+        match shown {
+            Ok(exit) => tracing::info!(?exit, "the screen was left"),
+            Err(error) => return Err(Failure::Screen(error.to_string())),
+        }
+        Ok(())
     }
 
-    async fn assemble(&mut self, also: Also) -> Result<Assembled, Failure> {
+    fn setup(&self) -> tui::Setup {
+        let screen = &self.arguments.screen;
+        let features = self.config.features;
+        tui::Setup {
+            theme: Some(self.config.theme),
+            no_color: self.surroundings.variable("NO_COLOR").is_some(),
+            idle_lock: self.config.idle_lock,
+            kiosk: screen.kiosk,
+            demo: self.arguments.global.demo,
+            features: tui::Features {
+                monitoring: features.monitoring,
+                soc: features.soc,
+                terminal: features.terminal,
+            },
+            zone: jiff::tz::TimeZone::system(),
+            ..tui::Setup::default()
+        }
+    }
+
+    async fn assemble(&mut self, command: Option<&Command>) -> Result<Assembled, Failure> {
+        let also = match command {
+            Some(Command::Serve) => Also::StandardError,
+            _ => Also::Nothing,
+        };
         let clock = time::system_clock();
         let scratch = if self.arguments.global.demo {
             Some(Scratch::make()?)
@@ -190,20 +302,20 @@ impl Program<'_> {
             Some(scratch) => Some(demo::Stage::set(&mut self.config.core, &scratch.path, &clock)?),
             None => None,
         };
-        let directory = self.config.core.state_dir.clone();
-        let now = clock();
-        let store = tokio::task::spawn_blocking(move || Store::open(&directory, now))
-            .await
-            .map_err(|error| core::Error::Internal(error.to_string()))?
-            .map_err(core::Error::from)?;
-        let logging = logging::start(&self.config.core.state_dir, self.config.log, also)
-            .map_err(Failure::Configuration)?;
+        let store = self.open_store(clock()).await?;
+        let log = self.config.log;
+        let amount = Amount {
+            level: log.level.as_str(),
+            keep_days: log.keep_days,
+        };
+        let logging =
+            logging::start(&self.config.core.state_dir, amount, also).map_err(Failure::Configuration)?;
         for remark in &self.config.remarks {
             tracing::warn!("{remark}");
         }
         let hypervisor: Arc<dyn Hypervisor> = match &stage {
             Some(stage) => stage.hypervisor(),
-            None => libvirt(&self.config),
+            None => Arc::new(Libvirt::new(libvirt_options(&self.config))),
         };
         let settings = self.config.core.clone();
         let core = Core::assemble(Parts {
@@ -213,28 +325,80 @@ impl Program<'_> {
             clock: clock.clone(),
         })
         .await?;
-        let mut assembled = Assembled {
+        let demo = match stage.zip(scratch) {
+            Some((stage, scratch)) => Some(self.play(&core, stage, scratch, command).await?),
+            None => None,
+        };
+        Ok(Assembled {
             core,
             clock,
-            signed_in: None,
+            demo,
             _logging: logging,
-            demo: None,
-        };
-        if let (Some(stage), Some(scratch)) = (stage, scratch) {
-            let keeper = Keeper::start(&assembled.core, KeeperKind::Tui);
-            assembled.signed_in = Some(stage.play(&assembled.core, self.source).await?);
-            assembled.demo = Some((keeper, scratch));
+        })
+    }
+
+    async fn open_store(&self, now: jiff::Timestamp) -> Result<Store, Failure> {
+        let directory = self.config.core.state_dir.clone();
+        let opened = tokio::task::spawn_blocking(move || Store::open(&directory, now)).await;
+        let opened = opened.map_err(|error| core::Error::Internal(error.to_string()))?;
+        Ok(opened.map_err(core::Error::from)?)
+    }
+
+    /// Lets the demonstration begin. A command waits until its scene is set; on the screen the
+    /// machines come up before one's eyes.
+    async fn play(
+        &self,
+        core: &Core,
+        stage: demo::Stage,
+        scratch: Scratch,
+        command: Option<&Command>,
+    ) -> Result<Demo, Failure> {
+        let keeper = Keeper::start(core, KeeperKind::Tui);
+        let admin = stage.admin(core, self.source).await?;
+        let (core, source) = (core.clone(), self.source);
+        let playing = tokio::spawn(async move { stage.play(&core, source).await });
+        if !matches!(command, None | Some(Command::Tui(_))) {
+            playing
+                .await
+                .map_err(|error| core::Error::Internal(error.to_string()))??;
         }
-        Ok(assembled)
+        Ok(Demo {
+            admin,
+            keeper,
+            _scratch: scratch,
+        })
     }
 }
 
-fn libvirt(config: &Config) -> Arc<dyn Hypervisor> {
-    // Until the real one lands, a host that is away.
-    let uri = config.hypervisor.uri.as_deref().unwrap_or("qemu:///system");
-    let away = Sim::new(Script::new(time::system_clock(), 0));
-    away.go_away(&format!("{uri} is not built in yet"));
-    Arc::new(away)
+/// How the screen keeps and forgets the session's token.
+fn save_token(file: TokenFile) -> tui::SaveToken {
+    Arc::new(move |token: Option<&str>| {
+        let done = match token {
+            Some(token) => file.write(token),
+            None => file.remove(),
+        };
+        done.map_err(|error| error.to_string())
+    })
+}
+
+fn libvirt_options(config: &Config) -> libvirt::Options {
+    let uri = config.hypervisor.uri.clone().unwrap_or_else(libvirt::default_uri);
+    // A session's daemon may write where its user may; the system's has its own place for disks.
+    let session = uri
+        .split('?')
+        .next()
+        .is_some_and(|path| path.ends_with("/session"));
+    libvirt::Options {
+        accel: match config.hypervisor.accel {
+            config::Accel::Auto => libvirt::Accel::Auto,
+            config::Accel::Kvm => libvirt::Accel::Kvm,
+            config::Accel::Tcg => libvirt::Accel::Tcg,
+        },
+        network: config.hypervisor.network.clone(),
+        pool: config.hypervisor.pool.clone(),
+        pool_dir: session.then(|| config.core.state_dir.join("pool")),
+        uri,
+    }
 }
 
 /// A folder that is gone when the program ends.

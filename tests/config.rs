@@ -1,5 +1,7 @@
 //! Configuration: where a setting may stand, which place wins, and how a bad one is refused.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -128,6 +128,27 @@ impl Config {
         if let Some((path, text)) = &file {
             check_mode(path, text)?;
         }
+        let file = file.map(|(path, _)| path);
+        let config = Self::build(settings, surroundings)?;
+        let level = louder(config.log.level, flags.verbose);
+        let log = Log { level, ..config.log };
+        Ok(Self {
+            log,
+            file,
+            remarks,
+            ..config
+        })
+    }
+
+    /// The defaults alone: for `doctor`, which goes on when the configuration cannot be used.
+    ///
+    /// # Errors
+    /// A user without a home has no default state directory.
+    pub fn defaults(surroundings: &Surroundings) -> Result<Self, Error> {
+        Self::build(File::default(), surroundings)
+    }
+
+    fn build(settings: File, surroundings: &Surroundings) -> Result<Self, Error> {
         let core = core_settings(&settings, surroundings)?;
         Ok(Self {
             core,
@@ -144,11 +165,11 @@ impl Config {
                 minutes => Some(Duration::from_secs(minutes * 60)),
             },
             log: Log {
-                level: louder(settings.log.level, flags.verbose),
+                level: settings.log.level,
                 keep_days: usize::try_from(settings.log.keep_days).unwrap_or(usize::MAX),
             },
-            file: file.map(|(path, _)| path),
-            remarks,
+            file: None,
+            remarks: Vec::new(),
         })
     }
 }

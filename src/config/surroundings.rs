@@ -81,6 +81,17 @@ impl Surroundings {
             .filter(|value| !value.is_empty())
     }
 
+    /// Folders in which programs are looked for (`PATH`), those that are absolute.
+    pub fn programs(&self) -> Vec<PathBuf> {
+        let path = self
+            .variable("PATH")
+            .unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        path.split(':')
+            .map(PathBuf::from)
+            .filter(|folder| folder.is_absolute())
+            .collect()
+    }
+
     /// The address an SSH client came from (`SSH_CONNECTION`: client address, client port,
     /// server address, server port), without the zone of a link-local one.
     pub fn ssh_client(&self) -> Option<IpAddr> {

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod ctx;
+pub mod doctor;
 pub mod error;
 pub mod feed;
 mod images;
@@ -24,8 +25,9 @@ pub use operations::OperationQuery;
 pub use time::Clock;
 pub use vms::{Action, Allowance, NewMachine};
 
-// What fronts need to know of the hypervisor: facts and failures, never calls.
+// What fronts need to know of the hypervisor and the store: facts and failures, never calls.
 pub use crate::hypervisor::{Acceleration, DomainState, Error as HypervisorError, Host, Mode};
+pub use crate::store::Error as StoreError;
 
 pub use secrets::SshIdentity;
 

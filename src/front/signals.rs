@@ -2,22 +2,41 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Waits until the user, the service manager or a lost terminal asks the program to end
-/// (SIGINT, SIGTERM, SIGHUP). From the first call on these signals no longer end the process by
-/// themselves, so whoever waits for anything long must wait for this too.
-pub async fn end_asked() {
-    let kinds = [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ];
-    // A signal that cannot be listened to keeps its default effect: it ends the process.
-    let mut listeners: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
-    poll_fn(|context| {
-        let came = listeners.iter_mut().any(|it| it.poll_recv(context).is_ready());
-        if came { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
+/// Hears what asks the program to end: the user, the service manager or a lost terminal (SIGINT,
+/// SIGTERM, SIGHUP).
+///
+/// From the moment the first one listens these signals no longer end the process by themselves,
+/// so whoever waits for anything long must listen, and must begin to before there is anything to
+/// be put in order: before a readiness is told or an echo switched off.
+pub struct Ending {
+    listeners: Vec<Signal>,
+}
+
+impl Ending {
+    /// Begins to listen. Must be called inside a tokio runtime.
+    pub fn listen() -> Self {
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ];
+        // A signal that cannot be listened to keeps its default effect: it ends the process.
+        Self {
+            listeners: kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect(),
+        }
+    }
+
+    /// Waits until the program is asked to end.
+    pub async fn asked(&mut self) {
+        poll_fn(|context| {
+            let came = self
+                .listeners
+                .iter_mut()
+                .any(|it| it.poll_recv(context).is_ready());
+            if came { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
 }

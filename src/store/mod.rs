@@ -19,6 +19,7 @@ mod directory;
 mod error;
 mod events;
 mod file_system;
+mod health;
 mod instance;
 mod keeper;
 mod migrate;

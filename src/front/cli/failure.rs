@@ -2,10 +2,9 @@
 
 use super::output::Output;
 use super::shape::{ErrorBody, ErrorShape};
-use crate::core;
+use crate::core::{self, HypervisorError, StoreError};
 use crate::model::text::visible;
 use crate::model::{Operation, OperationState};
-use crate::{hypervisor, store};
 use std::io;
 
 /// Exit codes: part of the command line's contract (`twarga --help`).
@@ -56,6 +55,9 @@ pub enum Failure {
         /// What is wrong and what to do.
         sentence: String,
     },
+    /// The screen failed.
+    #[error("{0}")]
+    Screen(String),
     /// A signal ended the command.
     #[error("interrupted")]
     Interrupted,
@@ -97,6 +99,7 @@ impl Failure {
             Self::Operation(_) => (code::OTHER, "operation_failed"),
             Self::Unavailable(_) => (code::UNAVAILABLE, "hypervisor_unavailable"),
             Self::Partial { code, kind, .. } => (*code, kind),
+            Self::Screen(_) => (code::OTHER, "screen"),
             Self::Interrupted => (code::OTHER, "interrupted"),
             Self::Io { .. } => (code::OTHER, "io"),
             Self::PipeClosed => (code::DONE, "pipe_closed"),
@@ -151,8 +154,8 @@ pub fn classify(error: &core::Error) -> (u8, &'static str) {
     }
 }
 
-fn classify_hypervisor(error: &hypervisor::Error) -> (u8, &'static str) {
-    use hypervisor::Error;
+fn classify_hypervisor(error: &HypervisorError) -> (u8, &'static str) {
+    use HypervisorError as Error;
     match error {
         Error::Unavailable { .. } => (code::UNAVAILABLE, "hypervisor_unavailable"),
         Error::Unresponsive { .. } => (code::UNAVAILABLE, "hypervisor_unresponsive"),
@@ -163,8 +166,8 @@ fn classify_hypervisor(error: &hypervisor::Error) -> (u8, &'static str) {
     }
 }
 
-fn classify_store(error: &store::Error) -> (u8, &'static str) {
-    use store::Error;
+fn classify_store(error: &StoreError) -> (u8, &'static str) {
+    use StoreError as Error;
     match error {
         Error::State { .. } => (code::CONFIGURATION, "state_directory"),
         Error::Newer { .. } => (code::CONFIGURATION, "newer_database"),
@@ -190,14 +193,14 @@ fn advice(error: &core::Error) -> Option<String> {
             what: "operation", ..
         } => "`twarga op list` shows what there is".to_owned(),
         Error::Busy(id) => format!("`twarga op wait {id}` waits for it, `twarga op cancel {id}` undoes it"),
-        Error::Hypervisor(hypervisor::Error::Unavailable { .. } | hypervisor::Error::Unresponsive { .. }) => {
+        Error::Hypervisor(HypervisorError::Unavailable { .. } | HypervisorError::Unresponsive { .. }) => {
             "`twarga doctor` says what mends it".to_owned()
         }
-        Error::Store(store::Error::Newer { .. }) => "use that newer twarga; nothing was changed".to_owned(),
-        Error::Store(store::Error::Corrupt { .. }) => {
+        Error::Store(StoreError::Newer { .. }) => "use that newer twarga; nothing was changed".to_owned(),
+        Error::Store(StoreError::Corrupt { .. }) => {
             "it was left as it is; put a copy back or use another --state-dir".to_owned()
         }
-        Error::Store(store::Error::Full) => "free some room; nothing was changed".to_owned(),
+        Error::Store(StoreError::Full) => "free some room; nothing was changed".to_owned(),
         Error::Internal(_) => {
             "please report it with the newest file of the state directory's logs".to_owned()
         }
@@ -253,7 +256,7 @@ mod tests {
     }
 
     fn of_the_hypervisor() -> Vec<(core::Error, u8)> {
-        use hypervisor::Error;
+        use HypervisorError as Error;
         let (uri, reason) = ("qemu:///system".to_owned(), "no socket".to_owned());
         [
             (Error::Unavailable { uri, reason }, 7),
@@ -281,7 +284,7 @@ mod tests {
     }
 
     fn of_the_store() -> Vec<(core::Error, u8)> {
-        use store::Error;
+        use StoreError as Error;
         let path = || std::path::PathBuf::from("twarga.db");
         [
             (

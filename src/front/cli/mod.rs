@@ -6,7 +6,7 @@
 
 mod account;
 pub mod arguments;
-// mod doctor;
+mod doctor;
 mod event;
 pub mod failure;
 mod generate;
@@ -20,11 +20,12 @@ pub mod shape;
 mod vm;
 
 pub use arguments::Arguments;
+pub use doctor::{Eyes, doctor};
 
 pub use serve::serve;
 
 use crate::core::{self, Clock, Core, Ctx, Health, Source, View, Watch};
-use crate::front::signals;
+use crate::front::signals::Ending;
 use crate::front::token::{self, TokenFile};
 use arguments::Command;
 use failure::Failure;
@@ -102,6 +103,7 @@ impl Cli {
 
     /// The view once both truths were asked: the database, and libvirt unless it stays silent.
     async fn settled(&self, ctx: &Ctx) -> Result<(Watch, Arc<View>), Failure> {
+        let mut ending = Ending::listen();
         let mut watch = self.core.watch(ctx).await?;
         let mut view = watch.view();
         // Whoever is signed in has an event in the log: none means that the database has not
@@ -119,7 +121,7 @@ impl Cli {
                     looked?;
                 }
             }
-            () = signals::end_asked() => return Err(Failure::Interrupted),
+            () = ending.asked() => return Err(Failure::Interrupted),
         }
         Ok((watch, view))
     }

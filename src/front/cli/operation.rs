@@ -7,7 +7,7 @@ use super::output::{Align, Page, Table, moment};
 use super::progress::{ProgressLine, sentence};
 use super::shape::OperationShape;
 use crate::core::{Ctx, Keeper, KeeperKind, Keeping, OperationQuery};
-use crate::front::signals;
+use crate::front::signals::Ending;
 use crate::model::{Operation, OperationId, OperationState};
 
 /// `twarga op`
@@ -52,12 +52,13 @@ pub async fn run(cli: &mut Cli, command: OpCommand) -> Result<(), Failure> {
 /// [`Failure::Operation`] if it did not succeed; [`Failure::Interrupted`], after which it goes on
 /// with the next keeper.
 pub async fn follow(cli: &mut Cli, ctx: &Ctx, id: OperationId) -> Result<Operation, Failure> {
+    let mut ending = Ending::listen();
     let keeper = Keeper::start(&cli.core, KeeperKind::Command);
     let outcome = {
         let mut line = ProgressLine::new(&mut cli.output);
         tokio::select! {
             done = cli.core.wait(ctx, id, |operation| line.show(operation)) => done.map_err(Failure::from),
-            () = signals::end_asked() => Err(Failure::Interrupted),
+            () = ending.asked() => Err(Failure::Interrupted),
         }
     };
     let ended = keeper.end().await;

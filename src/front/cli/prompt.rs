@@ -6,7 +6,7 @@
 
 use super::failure::Failure;
 use super::output::Output;
-use crate::front::signals;
+use crate::front::signals::Ending;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::io::{BufRead, Read};
 
@@ -18,7 +18,7 @@ const LINE_LIMIT: u64 = 4 * 1024;
 /// # Errors
 /// [`Failure::Usage`] with `instead` where there is no terminal to ask on.
 pub async fn line(output: &mut Output, question: &str, instead: &str) -> Result<String, Failure> {
-    ask(output, question, instead).await
+    ask(output, question, instead, &mut Ending::listen()).await
 }
 
 /// Asks for a password, without echo.
@@ -26,11 +26,12 @@ pub async fn line(output: &mut Output, question: &str, instead: &str) -> Result<
 /// # Errors
 /// [`Failure::Usage`] with `instead` where there is no terminal to ask on.
 pub async fn password(output: &mut Output, question: &str, instead: &str) -> Result<String, Failure> {
+    let mut ending = Ending::listen();
     let quiet = match output.streams().input_is_terminal {
         true => Some(Quiet::begin()?),
         false => None,
     };
-    let answer = ask(output, question, instead).await;
+    let answer = ask(output, question, instead, &mut ending).await;
     if quiet.is_some() {
         output.note("");
     }
@@ -56,24 +57,30 @@ pub async fn new_password(output: &mut Output, question: &str, instead: &str) ->
 /// # Errors
 /// [`Failure::Usage`] if there are fewer, or one is too long.
 pub async fn lines_of_input(count: usize) -> Result<Vec<String>, Failure> {
+    let mut ending = Ending::listen();
     let mut lines = Vec::with_capacity(count);
     for _ in 0..count {
-        lines.push(read_line("standard input ended before the password").await?);
+        lines.push(read_line("standard input ended before the password", &mut ending).await?);
     }
     Ok(lines)
 }
 
-async fn ask(output: &mut Output, question: &str, instead: &str) -> Result<String, Failure> {
+async fn ask(
+    output: &mut Output,
+    question: &str,
+    instead: &str,
+    ending: &mut Ending,
+) -> Result<String, Failure> {
     if !output.streams().input_is_terminal {
         return Err(Failure::Usage(instead.to_owned()));
     }
     output.note_part(question);
-    read_line("nothing was typed").await
+    read_line("nothing was typed", ending).await
 }
 
 /// Reads a line on a thread of its own: a terminal may take for ever, and the runtime must not
 /// wait for it when a signal ends the command.
-async fn read_line(ended: &'static str) -> Result<String, Failure> {
+async fn read_line(ended: &'static str, ending: &mut Ending) -> Result<String, Failure> {
     let (answer, line) = tokio::sync::oneshot::channel();
     let reader = move || {
         let mut line = String::new();
@@ -92,7 +99,7 @@ async fn read_line(ended: &'static str) -> Result<String, Failure> {
         .map_err(io)?;
     let line = tokio::select! {
         line = line => line.map_err(|_| Failure::Interrupted)?.map_err(io)?,
-        () = signals::end_asked() => return Err(Failure::Interrupted),
+        () = ending.asked() => return Err(Failure::Interrupted),
     };
     match line.strip_suffix('\n') {
         Some(line) => Ok(line.strip_suffix('\r').unwrap_or(line).to_owned()),

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use crate::core::{Core, Keeper, KeeperKind};
-use crate::front::signals;
+use crate::front::signals::Ending;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
@@ -11,10 +11,11 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 /// # Errors
 /// The keeper could not end in good order.
 pub async fn serve(core: &Core, notify: Option<&str>) -> Result<(), Failure> {
+    let mut ending = Ending::listen();
     let keeper = Keeper::start(core, KeeperKind::Serve);
     tell(notify, "READY=1");
     tracing::info!("serving");
-    signals::end_asked().await;
+    ending.asked().await;
     tracing::info!("ending");
     tell(notify, "STOPPING=1");
     keeper.end().await?;

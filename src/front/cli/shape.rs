@@ -4,10 +4,11 @@
 //! Times are RFC 3339 in UTC, sizes say their unit here, what is not known is `null` and never 0.
 //! The help texts beside the shapes are what help and man page show.
 
-use crate::core::{Ctx, Foreign, Machine};
+use crate::core::doctor::Check;
+use crate::core::log::ChainReport;
+use crate::core::{Ctx, DomainState, Foreign, Machine};
 use crate::model::text::visible;
 use crate::model::{Event, Image, ImageKind, Operation, Readiness, Step};
-use crate::store::ChainReport;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -112,7 +113,6 @@ impl From<&Foreign> for ForeignShape {
 
 /// A domain's state in a word.
 pub(super) fn domain_state(domain: &Foreign) -> &'static str {
-    use crate::hypervisor::DomainState;
     match domain.state {
         DomainState::Running => "running",
         DomainState::Paused => "paused",
@@ -325,6 +325,26 @@ JSON: an array of checks, each with
   name, state (ok|warning|bad), finding, mend (the command or change that mends it)
 
 Works without signing in and when nothing else does. The exit code is 1 if anything is bad.";
+
+/// One thing that `doctor` looked at.
+#[derive(Debug, Serialize)]
+pub struct CheckShape<'a> {
+    name: &'a str,
+    state: &'static str,
+    finding: &'a str,
+    mend: Option<&'a str>,
+}
+
+impl<'a> From<&'a Check> for CheckShape<'a> {
+    fn from(check: &'a Check) -> Self {
+        Self {
+            name: check.name,
+            state: check.state.as_str(),
+            finding: &check.finding,
+            mend: check.mend.as_deref(),
+        }
+    }
+}
 
 /// A refusal or failure, beside the sentence on standard error.
 #[derive(Debug, Serialize)]

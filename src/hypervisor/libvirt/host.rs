@@ -122,7 +122,7 @@ pub(super) fn describe(connect: &Connect, uri: &str, accel: Accel) -> Result<Hos
 }
 
 /// libvirt's version numbers: a million for the major, a thousand for the minor.
-fn dotted(version: u32) -> String {
+pub(super) fn dotted(version: u32) -> String {
     format!(
         "{}.{}.{}",
         version / 1_000_000,

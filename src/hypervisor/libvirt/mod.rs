@@ -21,6 +21,7 @@ mod host;
 mod lifecycle;
 mod network;
 mod pool;
+pub mod probe;
 mod stats;
 mod uptime;
 mod volumes;

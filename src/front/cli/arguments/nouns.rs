@@ -1,0 +1,222 @@
+//! Commands about machines, operations, images and the log.
+
+use crate::front::cli::shape;
+use crate::model::{EventType, Severity};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
+
+/// What to do with machines. A machine is named `NAME` (your own) or `OWNER/NAME`.
+#[derive(Debug, Subcommand)]
+pub enum VmCommand {
+    /// List machines
+    #[command(visible_alias = "ls", after_long_help = shape::MACHINE_HELP)]
+    List {
+        /// List domains of this libvirt that twarga did not make (admins and auditors)
+        #[arg(long)]
+        foreign: bool,
+    },
+    /// Show one machine
+    #[command(after_long_help = shape::MACHINE_HELP)]
+    Show {
+        /// Which machine
+        #[arg(value_name = "[OWNER/]NAME")]
+        name: String,
+    },
+    /// Make a machine and start it
+    #[command(after_long_help = CREATE_EXAMPLES)]
+    Create(CreateArguments),
+    /// Power a machine on
+    Start(ActArguments),
+    /// Ask the guest to power off
+    Stop {
+        /// Which machine.
+        #[command(flatten)]
+        act: ActArguments,
+        /// Cut the power: the guest loses what it has not written
+        #[arg(long)]
+        force: bool,
+    },
+    /// Reboot a machine
+    Restart(ActArguments),
+    /// Halt a machine's processors; its memory is kept
+    Pause(ActArguments),
+    /// Let a paused machine go on
+    Resume(ActArguments),
+    /// Remove a machine and everything it has
+    #[command(visible_alias = "rm")]
+    Destroy {
+        /// Which machine.
+        #[command(flatten)]
+        act: ActArguments,
+        /// Do not ask for the name to be typed (needed where there is no terminal)
+        #[arg(long, short = 'y')]
+        yes: bool,
+    },
+}
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  twarga vm create web-1 --image tiny --memory 512 --vcpus 1 --disk 10
+  twarga vm create web-1 --ssh-key ~/.ssh/id_ed25519.pub
+  pass show web-1 | twarga vm create web-1 --user alice --password-stdin --no-wait";
+
+/// What a machine shall be.
+#[derive(Debug, Args)]
+pub struct CreateArguments {
+    /// Its name: 3 to 63 of a-z, 0-9 and -, starting with a letter
+    pub name: String,
+    /// Image to make it from (`twarga image list`)
+    #[arg(long, short, default_value = "tiny", value_name = "ID")]
+    pub image: String,
+    /// Memory, MiB
+    #[arg(long, short, default_value_t = 512, value_name = "MIB", visible_alias = "ram")]
+    pub memory: u64,
+    /// Virtual processors
+    #[arg(
+        long,
+        short = 'c',
+        default_value_t = 1,
+        value_name = "COUNT",
+        visible_alias = "cpu"
+    )]
+    pub vcpus: u32,
+    /// Disk, GiB
+    #[arg(long, short, default_value_t = 10, value_name = "GIB")]
+    pub disk: u64,
+    /// Account in the guest instead of the image's own
+    #[arg(long, short, value_name = "ACCOUNT")]
+    pub user: Option<String>,
+    /// Public key that may sign in to that account, or a file of such; may be repeated
+    #[arg(long, value_name = "FILE|KEY")]
+    pub ssh_key: Vec<String>,
+    /// Ask for a password for that account (serial console); else its password stays locked
+    #[arg(long, conflicts_with = "password_stdin")]
+    pub ask_password: bool,
+    /// Take that password from the first line of standard input
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Whether to wait.
+    #[command(flatten)]
+    pub wait: WaitArguments,
+}
+
+/// A machine and whether to wait for what is done to it.
+#[derive(Debug, Args)]
+pub struct ActArguments {
+    /// Which machine
+    #[arg(value_name = "[OWNER/]NAME")]
+    pub name: String,
+    /// Whether to wait.
+    #[command(flatten)]
+    pub wait: WaitArguments,
+}
+
+/// Whether to wait for an operation.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct WaitArguments {
+    /// Wait until it is done (the default)
+    #[arg(long, overrides_with = "no_wait")]
+    pub wait: bool,
+    /// Return as soon as it is accepted
+    #[arg(long, overrides_with = "wait")]
+    pub no_wait: bool,
+}
+
+/// What to do with operations.
+#[derive(Debug, Subcommand)]
+pub enum OpCommand {
+    /// List operations, newest first
+    #[command(visible_alias = "ls", after_long_help = shape::OPERATION_HELP)]
+    List {
+        /// Only those that are not finished
+        #[arg(long)]
+        active: bool,
+        /// At most so many
+        #[arg(long, short = 'n', default_value_t = 20, value_name = "COUNT", value_parser = limit())]
+        limit: u32,
+    },
+    /// Show one operation with its steps
+    #[command(after_long_help = shape::OPERATION_HELP)]
+    Show {
+        /// Its number
+        id: i64,
+    },
+    /// Wait until an operation is finished
+    Wait {
+        /// Its number
+        id: i64,
+    },
+    /// Ask for an operation to be stopped and undone
+    Cancel {
+        /// Its number
+        id: i64,
+    },
+}
+
+/// What to do with images.
+#[derive(Debug, Subcommand)]
+pub enum ImageCommand {
+    /// List images and whether they can be used here
+    #[command(visible_alias = "ls", after_long_help = shape::IMAGE_HELP)]
+    List,
+    /// Show one image
+    #[command(after_long_help = shape::IMAGE_HELP)]
+    Show {
+        /// Its id
+        id: String,
+    },
+}
+
+/// What to do with the log.
+#[derive(Debug, Subcommand)]
+pub enum EventCommand {
+    /// List events, newest first
+    #[command(visible_alias = "ls", after_long_help = shape::EVENT_HELP)]
+    List {
+        /// Only at least so bad
+        #[arg(long, short, value_name = "SEVERITY", value_parser = severity())]
+        severity: Option<Severity>,
+        /// Only of this type
+        #[arg(long = "type", short, value_name = "TYPE", value_parser = event_type())]
+        event_type: Option<EventType>,
+        /// Only of this machine
+        #[arg(long, value_name = "[OWNER/]NAME")]
+        vm: Option<String>,
+        /// Only events below this number: the next page
+        #[arg(long, value_name = "ID")]
+        before: Option<i64>,
+        /// At most so many
+        #[arg(long, short = 'n', default_value_t = 50, value_name = "COUNT", value_parser = limit())]
+        limit: u32,
+    },
+}
+
+/// What to do about the log's integrity.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Walk the hash chain and name the first event that does not fit (admins and auditors)
+    #[command(after_long_help = shape::AUDIT_HELP)]
+    Verify,
+}
+
+impl WaitArguments {
+    /// Whether to wait.
+    pub fn waits(self) -> bool {
+        !self.no_wait
+    }
+}
+
+/// A page of a list: the store reads at most so many rows in one view.
+fn limit() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=10_000)
+}
+
+fn severity() -> impl TypedValueParser<Value = Severity> {
+    PossibleValuesParser::new(Severity::ALL.map(Severity::as_str))
+        .map(|word| Severity::parse(&word).unwrap_or(Severity::Info))
+}
+
+fn event_type() -> impl TypedValueParser<Value = EventType> {
+    PossibleValuesParser::new(EventType::ALL.map(EventType::as_str))
+        .map(|word| EventType::parse(&word).unwrap_or(EventType::System))
+}

@@ -1,0 +1,13 @@
+//! The command line, by running the real program: on an empty computer, on libvirt's own mock
+//! driver and on the demonstration. Real machines are the end-to-end tests' business.
+
+#![cfg(test)]
+
+mod bench;
+mod demo;
+mod doctor;
+mod files;
+mod refusals;
+mod secrets;
+mod serve;
+mod sessions;
