@@ -1,8 +1,8 @@
 //! The computer itself: programs, the tiny guest, room, memory and the clock.
 
 use super::{Check, Patient};
-use crate::core::images;
-use crate::model::Readiness;
+use crate::core::images::Catalogue;
+use crate::model::{Image, Readiness};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -57,23 +57,26 @@ fn find(folders: &[PathBuf], name: &str) -> Option<PathBuf> {
         .find(executable)
 }
 
-/// The image that needs no download.
-pub fn tiny(patient: &Patient) -> Vec<Check> {
-    let images = images::catalogue(&patient.tiny_dir);
-    let tiny = images.iter().find(|image| image.id == images::TINY);
-    vec![match tiny.map(|image| (&image.readiness, image)) {
-        Some((Readiness::Ready, image)) => Check::ok(
-            "tiny guest",
-            format!(
-                "version {}, {} MiB in {}",
-                image.version,
-                image.size >> 20,
-                patient.tiny_dir.display()
-            ),
-        ),
-        Some((Readiness::Unavailable(reason), _)) => Check::warning("tiny guest", reason, "make tiny"),
-        None => Check::warning("tiny guest", "it is not in the catalogue", "make tiny"),
-    }]
+/// The catalogue: the tiny guest, which needs no download, and the operator's own images.
+pub fn images(patient: &Patient) -> Vec<Check> {
+    let catalogue = Catalogue {
+        tiny_dir: patient.tiny_dir.clone(),
+        own: patient.state_dir.join("images.toml"),
+    };
+    let check = |image: &Image| match (image.id.as_str(), &image.readiness) {
+        ("tiny", Readiness::Unavailable(reason)) => Check::warning("tiny guest", reason, "make tiny"),
+        ("tiny", Readiness::Ready) => {
+            let (version, size) = (&image.version, image.size >> 20);
+            let folder = patient.tiny_dir.display();
+            Check::ok("tiny guest", format!("version {version}, {size} MiB in {folder}"))
+        }
+        (id, Readiness::Ready) => Check::ok("image", format!("{id}: {} MiB", image.size >> 20)),
+        (id, Readiness::Unavailable(reason)) => {
+            let mend = format!("mend its entry in {}", catalogue.own.display());
+            Check::warning("image", format!("{id}: {reason}"), mend)
+        }
+    };
+    catalogue.images().iter().map(check).collect()
 }
 
 /// Room on the state directory's disk, and memory.

@@ -109,7 +109,7 @@ pub async fn examine(patient: Patient) -> Vec<Check> {
         tokio::spawn(within("libvirt", libvirt::daemons(patient.clone()))),
         tokio::spawn(within("machines", libvirt::machines(patient.clone()))),
         tokio::spawn(within("programs", off(patient.clone(), computer::programs))),
-        tokio::spawn(within("tiny guest", off(patient.clone(), computer::tiny))),
+        tokio::spawn(within("images", off(patient.clone(), computer::images))),
         tokio::spawn(within("state directory", off(patient.clone(), state::directory))),
         tokio::spawn(within("room", off(patient.clone(), computer::room))),
         tokio::spawn(within("clock", computer::clock(patient))),
