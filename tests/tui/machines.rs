@@ -42,6 +42,16 @@ fn the_selection_is_a_machine_and_not_a_row() {
 }
 
 #[test]
+fn until_somebody_chooses_the_first_row_is_selected() {
+    let mut first = shared_view();
+    let machines = std::mem::take(&mut first.machines);
+    let screen = Screen::with(Setup::default(), Role::Admin, first.clone(), 80, 24);
+    assert_eq!(selected(&screen), "win-build");
+    first.machines = machines;
+    assert_eq!(selected(&screen.see(first)), "alice/broken");
+}
+
+#[test]
 fn moving_goes_to_both_ends_and_not_beyond() {
     let (width, height) = (80, 24);
     let screen = Screen::with(Setup::default(), Role::User, many(100), width, height);

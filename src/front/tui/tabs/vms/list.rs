@@ -8,7 +8,7 @@ use super::{places, table};
 use crate::core::{Foreign, LogQuery, Machine, View};
 use crate::front::tui::event::{Effect, Slot};
 use crate::front::tui::state::events::{EventList, scrolled};
-use crate::model::{Role, VmId};
+use crate::model::{Role, VmId, VmStatus};
 use ratatui::layout::Rect;
 use std::cmp::Ordering;
 use tui_input::Input;
@@ -48,6 +48,8 @@ pub(crate) enum Page {
 pub(crate) struct Vms {
     pub(crate) rows: Vec<Row>,
     pub(crate) selected: Option<Selected>,
+    /// The user chose it: until then the first row is selected, whatever comes to stand there.
+    chosen: bool,
     /// A machine to select as soon as it is listed: it was just asked for.
     pub(crate) wished: Option<VmId>,
     /// The selection's place in `rows`.
@@ -61,6 +63,8 @@ pub(crate) struct Vms {
     pub(crate) page: Page,
     /// Events of the selected machine, once its page was opened.
     pub(crate) events: Option<EventList>,
+    /// How many machines run, listed or not.
+    pub(crate) running: usize,
     /// Longest name, in columns.
     pub(crate) name_width: u16,
 }
@@ -70,6 +74,7 @@ impl Default for Vms {
         Self {
             rows: Vec::new(),
             selected: None,
+            chosen: false,
             wished: None,
             at: 0,
             offset: 0,
@@ -80,6 +85,7 @@ impl Default for Vms {
             pane: Pane::Split,
             page: Page::Overview,
             events: None,
+            running: 0,
             name_width: 0,
         }
     }
@@ -118,6 +124,8 @@ impl Vms {
             .map(Row::Own)
             .chain(foreign.map(Row::Foreign))
             .collect();
+        let runs = |it: &&Machine| it.status == VmStatus::Running;
+        self.running = machines.iter().filter(runs).count();
         self.name_width = machines
             .iter()
             .map(|it| it.vm.name.as_str().len() + if role == Role::User { 0 } else { it.owner.len() + 1 })
@@ -138,12 +146,19 @@ impl Vms {
         let found = wished.or_else(|| self.selected.and_then(place));
         if wished.is_some() {
             self.wished = None;
+            self.chosen = true;
         }
-        self.select(view, found.unwrap_or(self.at));
+        let at = if self.chosen { found.unwrap_or(self.at) } else { 0 };
+        self.stand_at(view, at);
     }
 
-    /// Selects a row.
+    /// Selects a row, because the user wants it.
     pub(crate) fn select(&mut self, view: &View, at: usize) {
+        self.chosen = true;
+        self.stand_at(view, at);
+    }
+
+    fn stand_at(&mut self, view: &View, at: usize) {
         self.at = at.min(self.rows.len().saturating_sub(1));
         self.selected = self.rows.get(self.at).and_then(|row| identity(view, *row));
     }

@@ -12,7 +12,6 @@ use crate::core::{Health, View};
 use crate::front::tui::state::State;
 use crate::front::tui::widgets::frame;
 use crate::front::tui::widgets::pen::{below, columns as width_of, row, write};
-use crate::model::VmStatus;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -86,7 +85,7 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) -> Option<(u1
         write(buffer, places.rows, " looking at the machines …", look.dim);
         return None;
     };
-    frame::panel(buffer, places.panel, &title(state, view), &look);
+    frame::panel(buffer, places.panel, &title(vms, view), &look);
     if vms.pane == Pane::Full {
         detail::draw(state, view, frame::inside(area), buffer);
         detail::title(state, view, area, area.y, buffer);
@@ -99,19 +98,15 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) -> Option<(u1
         detail::draw(state, view, below, buffer);
     }
     if vms.filtering {
-        let column = area.x + 2 + filter_column(state, view) + vms.filter.visual_cursor() as u16;
+        let column = area.x + 2 + filter_column(vms, view) + vms.filter.visual_cursor() as u16;
         return (column + 1 < area.right()).then_some((column, area.y));
     }
     None
 }
 
 /// `VMs ── 3 running · 5 total ── /web ── cpu ▼`
-fn title(state: &State, view: &View) -> String {
-    let mut title = counts(state, view);
-    let Some(session) = state.session() else {
-        return title;
-    };
-    let vms = &session.vms;
+fn title(vms: &Vms, view: &View) -> String {
+    let mut title = counts(vms, view);
     if vms.filtering || !vms.filter.value().is_empty() {
         title.push_str(" ── /");
         title.push_str(vms.filter.value());
@@ -124,17 +119,10 @@ fn title(state: &State, view: &View) -> String {
     title
 }
 
-fn counts(state: &State, view: &View) -> String {
-    let running = view
-        .machines
-        .iter()
-        .filter(|it| it.status == VmStatus::Running)
-        .count();
-    let mut text = format!("VMs ── {running} running · {} total", view.machines.len());
-    if let Some(session) = state.session()
-        && session.vms.rows.len() != view.machines.len() + view.foreign.len()
-    {
-        text.push_str(&format!(" · {} shown", session.vms.rows.len()));
+fn counts(vms: &Vms, view: &View) -> String {
+    let mut text = format!("VMs ── {} running · {} total", vms.running, view.machines.len());
+    if vms.rows.len() != view.machines.len() + view.foreign.len() {
+        text.push_str(&format!(" · {} shown", vms.rows.len()));
     }
     if view.health != Health::Up && view.as_of.is_none() {
         text.push_str(" · not seen yet");
@@ -143,6 +131,6 @@ fn counts(state: &State, view: &View) -> String {
 }
 
 /// Columns of the title before the filter's text.
-fn filter_column(state: &State, view: &View) -> u16 {
-    width_of(&counts(state, view)) + 5
+fn filter_column(vms: &Vms, view: &View) -> u16 {
+    width_of(&counts(vms, view)) + 5
 }
