@@ -1,24 +1,22 @@
 //! Arguments, configuration, assembly, front; nothing else.
 
-use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+mod assemble;
+
+use assemble::{Assembled, Purpose, assemble, libvirt_options};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use twarga::config::{self, Config, Flags, Surroundings};
 use twarga::core::doctor::{Check, Patient};
-use twarga::core::{self, Clock, Core, Keeper, KeeperKind, Origin, Parts, SignedIn, Source, time};
-use twarga::demo;
+use twarga::core::{Keeper, KeeperKind, Origin, Source, time};
 use twarga::front::cli::arguments::Command;
 use twarga::front::cli::failure::{Failure, code};
 use twarga::front::cli::output::{Output, Streams};
 use twarga::front::cli::{self, Arguments, Cli, Eyes};
 use twarga::front::token::TokenFile;
 use twarga::front::tui;
-use twarga::hypervisor::Hypervisor;
-use twarga::hypervisor::libvirt::{self, Libvirt};
-use twarga::logging::{self, Also, Amount, Logging};
-use twarga::store::Store;
+use twarga::hypervisor::libvirt::Libvirt;
+use twarga::logging;
 
 /// How long threads that hang in a call of libvirt may hold up the end.
 const LAST_CALL: Duration = Duration::from_millis(500);
@@ -181,27 +179,15 @@ struct Program<'a> {
     source: Source,
 }
 
-/// An assembled product.
-struct Assembled {
-    core: Core,
-    clock: Clock,
-    /// The demonstration, while it lasts.
-    demo: Option<Demo>,
-    /// Writes the log out when dropped.
-    _logging: Logging,
-}
-
-/// A running demonstration: who is signed in to it, and what to tidy up.
-struct Demo {
-    admin: SignedIn,
-    keeper: Keeper,
-    _scratch: Scratch,
-}
-
 impl Program<'_> {
     async fn run(mut self, output: &mut Output) -> Result<(), Failure> {
         let command = self.arguments.command.take();
-        let mut assembled = self.assemble(command.as_ref()).await?;
+        let purpose = Purpose {
+            command: command.as_ref(),
+            source: self.source,
+            demo: self.arguments.global.demo,
+        };
+        let mut assembled = assemble(&mut self.config, purpose).await?;
         let done = self.open_front(&assembled, command, output).await;
         if let Some(demo) = assembled.demo.take() {
             demo.keeper.end().await?;
@@ -286,88 +272,6 @@ impl Program<'_> {
             ..tui::Setup::default()
         }
     }
-
-    async fn assemble(&mut self, command: Option<&Command>) -> Result<Assembled, Failure> {
-        let also = match command {
-            Some(Command::Serve) => Also::StandardError,
-            _ => Also::Nothing,
-        };
-        let clock = time::system_clock();
-        let scratch = if self.arguments.global.demo {
-            Some(Scratch::make()?)
-        } else {
-            None
-        };
-        let stage = match &scratch {
-            Some(scratch) => Some(demo::Stage::set(&mut self.config.core, &scratch.path, &clock)?),
-            None => None,
-        };
-        let store = self.open_store(clock()).await?;
-        let log = self.config.log;
-        let amount = Amount {
-            level: log.level.as_str(),
-            keep_days: log.keep_days,
-        };
-        let logging =
-            logging::start(&self.config.core.state_dir, amount, also).map_err(Failure::Configuration)?;
-        for remark in &self.config.remarks {
-            tracing::warn!("{remark}");
-        }
-        let hypervisor: Arc<dyn Hypervisor> = match &stage {
-            Some(stage) => stage.hypervisor(),
-            None => Arc::new(Libvirt::new(libvirt_options(&self.config))),
-        };
-        let settings = self.config.core.clone();
-        let core = Core::assemble(Parts {
-            settings,
-            store,
-            hypervisor,
-            clock: clock.clone(),
-        })
-        .await?;
-        let demo = match stage.zip(scratch) {
-            Some((stage, scratch)) => Some(self.play(&core, stage, scratch, command).await?),
-            None => None,
-        };
-        Ok(Assembled {
-            core,
-            clock,
-            demo,
-            _logging: logging,
-        })
-    }
-
-    async fn open_store(&self, now: jiff::Timestamp) -> Result<Store, Failure> {
-        let directory = self.config.core.state_dir.clone();
-        let opened = tokio::task::spawn_blocking(move || Store::open(&directory, now)).await;
-        let opened = opened.map_err(|error| core::Error::Internal(error.to_string()))?;
-        Ok(opened.map_err(core::Error::from)?)
-    }
-
-    /// Lets the demonstration begin. A command waits until its scene is set; on the screen the
-    /// machines come up before one's eyes.
-    async fn play(
-        &self,
-        core: &Core,
-        stage: demo::Stage,
-        scratch: Scratch,
-        command: Option<&Command>,
-    ) -> Result<Demo, Failure> {
-        let keeper = Keeper::start(core, KeeperKind::Tui);
-        let admin = stage.admin(core, self.source).await?;
-        let (core, source) = (core.clone(), self.source);
-        let playing = tokio::spawn(async move { stage.play(&core, source).await });
-        if !matches!(command, None | Some(Command::Tui(_))) {
-            playing
-                .await
-                .map_err(|error| core::Error::Internal(error.to_string()))??;
-        }
-        Ok(Demo {
-            admin,
-            keeper,
-            _scratch: scratch,
-        })
-    }
 }
 
 /// How the screen keeps and forgets the session's token.
@@ -379,47 +283,4 @@ fn save_token(file: TokenFile) -> tui::SaveToken {
         };
         done.map_err(|error| error.to_string())
     })
-}
-
-fn libvirt_options(config: &Config) -> libvirt::Options {
-    let uri = config.hypervisor.uri.clone().unwrap_or_else(libvirt::default_uri);
-    // A session's daemon may write where its user may; the system's has its own place for disks.
-    let session = uri
-        .split('?')
-        .next()
-        .is_some_and(|path| path.ends_with("/session"));
-    libvirt::Options {
-        accel: match config.hypervisor.accel {
-            config::Accel::Auto => libvirt::Accel::Auto,
-            config::Accel::Kvm => libvirt::Accel::Kvm,
-            config::Accel::Tcg => libvirt::Accel::Tcg,
-        },
-        network: config.hypervisor.network.clone(),
-        pool: config.hypervisor.pool.clone(),
-        pool_dir: session.then(|| config.core.state_dir.join("pool")),
-        uri,
-    }
-}
-
-/// A folder that is gone when the program ends.
-struct Scratch {
-    path: PathBuf,
-}
-
-impl Scratch {
-    fn make() -> Result<Self, Failure> {
-        let path = std::env::temp_dir().join(format!("twarga-demo-{}", uuid::Uuid::new_v4()));
-        let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
-        made.map_err(|reason| Failure::Io {
-            what: format!("making {}", path.display()),
-            reason,
-        })?;
-        Ok(Self { path })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _left_to_the_system = std::fs::remove_dir_all(&self.path);
-    }
 }

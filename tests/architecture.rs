@@ -24,6 +24,20 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("front", &["model", "core"]),
     ("config", &["model", "core"]),
     ("logging", &["model", "core"]),
+    // `main`'s other half: may name everything, and nothing may name it.
+    (
+        "assemble",
+        &[
+            "model",
+            "hypervisor",
+            "store",
+            "core",
+            "front",
+            "config",
+            "logging",
+            "demo",
+        ],
+    ),
     // Assembles the invented world, as `main` assembles the real one.
     ("demo", &["model", "core", "hypervisor", "store"]),
 ];
