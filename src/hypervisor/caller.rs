@@ -24,7 +24,7 @@ mod tests;
 /// Which threads a call waits for, so that an upload of minutes never delays a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// Refreshes: one thread.
+    /// Refreshes: two threads, so that one stuck on a hung guest leaves another.
     Watch,
     /// Actions on domains and small volumes: three threads.
     Act,
@@ -42,12 +42,12 @@ impl Lane {
         }
     }
 
-    /// How many calls run at once. Together they stay at libvirt's limit of 5 requests in
-    /// flight per client (`max_client_requests`), beyond which it stops reading.
+    /// How many calls run at once; libvirt has a connection for each.
     const fn threads(self) -> usize {
         match self {
             Self::Act => 3,
-            Self::Watch | Self::Transfer => 1,
+            Self::Watch => 2,
+            Self::Transfer => 1,
         }
     }
 }

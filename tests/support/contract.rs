@@ -225,6 +225,11 @@ fn defines(stage: &Stage<'_>, guest: &DomainSpec) {
         ("user1-contract", DomainState::Off, None)
     );
     assert_eq!((seen.vcpus, seen.memory_mib), (1, 256));
+    assert_eq!(
+        (seen.counters.cpu_time_ns, seen.counters.memory_kib),
+        (None, None),
+        "what is off has no figures"
+    );
     let refused = hypervisor.pause(guest.uuid);
     assert!(
         matches!(refused, Err(Error::Conflict(_))),
@@ -238,10 +243,10 @@ fn runs(stage: &Stage<'_>, guest: &DomainSpec, heard: &Heard) {
     hypervisor.start(guest.uuid).unwrap();
     hypervisor.start(guest.uuid).unwrap();
     assert_eq!(hypervisor.state(guest.uuid), Ok(Some(DomainState::Running)));
-    heard.until("a listener is told", stage, || {
-        heard.about(guest.uuid).then_some(())
+    heard.until("a listener is told", stage.patience, || {
+        heard.has(Change::Domain(guest.uuid))
     });
-    let seen = heard.until("processor time is counted", stage, || {
+    let seen = heard.until("processor time is counted", stage.patience, || {
         in_snapshot(hypervisor, guest.uuid).filter(|domain| domain.counters.cpu_time_ns > Some(0))
     });
     assert_eq!(seen.state, DomainState::Running);
@@ -279,7 +284,7 @@ fn halts(stage: &Stage<'_>, guest: &DomainSpec) {
 fn serves_its_guest(stage: &Stage<'_>, guest: &DomainSpec, heard: &Heard) {
     let hypervisor = stage.hypervisor;
     let booted = if stage.tiny.is_some() { "login:" } else { "" };
-    heard.until("the console log tells of the boot", stage, || {
+    heard.until("the console log tells of the boot", stage.patience, || {
         let log = hypervisor.tail(&guest.log, 64 << 10).ok()?;
         (!log.is_empty() && String::from_utf8_lossy(&log).contains(booted)).then_some(())
     });
@@ -293,11 +298,13 @@ fn serves_its_guest(stage: &Stage<'_>, guest: &DomainSpec, heard: &Heard) {
             Ok(Vec::new()),
             "nobody can reach it directly"
         );
+        hypervisor.forward_ssh(guest.uuid, 22022).unwrap();
+        hypervisor.forward_ssh(guest.uuid, 22022).unwrap();
         return;
     }
     let refused = hypervisor.forward_ssh(guest.uuid, 22022);
     assert!(matches!(refused, Err(Error::Unsupported(_))), "{refused:?}");
-    let addresses = heard.until("an address is known", stage, || {
+    let addresses = heard.until("an address is known", stage.patience, || {
         hypervisor
             .addresses(guest.uuid)
             .ok()
@@ -319,9 +326,9 @@ fn powers_off(stage: &Stage<'_>, guest: &DomainSpec, heard: &Heard) {
     let off = || (hypervisor.state(guest.uuid) == Ok(Some(DomainState::Off))).then_some(());
     heard.forget();
     hypervisor.shut_down(guest.uuid).unwrap();
-    heard.until("the guest powers off", stage, off);
-    heard.until("a listener is told", stage, || {
-        heard.about(guest.uuid).then_some(())
+    heard.until("the guest powers off", stage.patience, off);
+    heard.until("a listener is told", stage.patience, || {
+        heard.has(Change::Domain(guest.uuid))
     });
     hypervisor.shut_down(guest.uuid).unwrap();
     hypervisor.start(guest.uuid).unwrap();
@@ -332,7 +339,7 @@ fn powers_off(stage: &Stage<'_>, guest: &DomainSpec, heard: &Heard) {
     );
     hypervisor.force_off(guest.uuid).unwrap();
     hypervisor.force_off(guest.uuid).unwrap();
-    heard.until("the power is cut", stage, off);
+    heard.until("the power is cut", stage.patience, off);
     let refused = hypervisor.resume(guest.uuid);
     assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
 }
@@ -344,8 +351,8 @@ fn forgets(stage: &Stage<'_>, guest: &DomainSpec, heard: &Heard) {
     hypervisor.undefine(guest.uuid).unwrap();
     assert_eq!(hypervisor.state(guest.uuid), Ok(None));
     assert_eq!(in_snapshot(hypervisor, guest.uuid), None);
-    heard.until("a listener is told", stage, || {
-        heard.about(guest.uuid).then_some(())
+    heard.until("a listener is told", stage.patience, || {
+        heard.has(Change::Domain(guest.uuid))
     });
     let ours: Vec<String> = (hypervisor.volumes().unwrap().into_iter())
         .map(|volume| volume.name)
@@ -392,13 +399,13 @@ impl Read for Failing {
 
 /// What the hypervisor has told.
 #[derive(Default)]
-struct Heard {
+pub struct Heard {
     changes: Mutex<Vec<Change>>,
     more: Condvar,
 }
 
 impl Heard {
-    fn listening_to(hypervisor: &dyn Hypervisor) -> Arc<Self> {
+    pub fn listening_to(hypervisor: &dyn Hypervisor) -> Arc<Self> {
         let heard = Arc::new(Self::default());
         let told = Arc::clone(&heard);
         let listener = move |change| {
@@ -409,26 +416,35 @@ impl Heard {
         heard
     }
 
-    fn forget(&self) {
+    pub fn forget(&self) {
         self.changes.lock().unwrap().clear();
     }
 
-    fn about(&self, domain: Uuid) -> bool {
-        self.changes.lock().unwrap().contains(&Change::Domain(domain))
+    /// Whether it has been told, as something to wait for.
+    pub fn has(&self, change: Change) -> Option<()> {
+        (self.count(change) > 0).then_some(())
+    }
+
+    pub fn count(&self, change: Change) -> usize {
+        self.changes
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|told| **told == change)
+            .count()
     }
 
     /// Looks at `probe` until it finds something; again at each change, and at least every 100 ms
     /// for what no change tells.
-    fn until<T>(&self, what: &str, stage: &Stage<'_>, mut probe: impl FnMut() -> Option<T>) -> T {
+    pub fn until<T>(&self, what: &str, patience: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
         let began = Instant::now();
         loop {
             if let Some(found) = probe() {
                 return found;
             }
             assert!(
-                began.elapsed() < stage.patience,
-                "waited {:?} in vain until {what}",
-                stage.patience
+                began.elapsed() < patience,
+                "waited {patience:?} in vain until {what}"
             );
             let changes = self.changes.lock().unwrap();
             drop(

@@ -64,9 +64,9 @@ async fn a_call_returns_what_its_job_returns() {
 #[tokio::test]
 async fn a_hung_call_costs_its_caller_only_the_deadline() {
     let caller = caller();
-    let (held, begun, release) = holding(Lane::Watch, &caller);
+    let (held, begun, release) = holding(Lane::Transfer, &caller);
     arrival(begun).await;
-    let second = caller.call(Lane::Watch, "snapshot", SOON, |_| Ok(())).await;
+    let second = caller.call(Lane::Transfer, "snapshot", SOON, |_| Ok(())).await;
     assert_eq!(
         second,
         Err(Error::Unresponsive {
@@ -77,7 +77,7 @@ async fn a_hung_call_costs_its_caller_only_the_deadline() {
     release.send(()).unwrap();
     assert_eq!(held.await.unwrap(), Ok(()));
     assert_eq!(
-        caller.call(Lane::Watch, "snapshot", AMPLE, |_| Ok(7)).await,
+        caller.call(Lane::Transfer, "snapshot", AMPLE, |_| Ok(7)).await,
         Ok(7),
         "the lane works again"
     );
@@ -87,7 +87,9 @@ async fn a_hung_call_costs_its_caller_only_the_deadline() {
 async fn a_hung_lane_does_not_delay_another() {
     let caller = caller();
     let (_held, begun, _release) = holding(Lane::Transfer, &caller);
+    let (_stuck, stuck, _let_go) = holding(Lane::Watch, &caller);
     arrival(begun).await;
+    arrival(stuck).await;
     assert_eq!(
         caller.call(Lane::Watch, "snapshot", AMPLE, |_| Ok(1)).await,
         Ok(1)
@@ -113,36 +115,39 @@ async fn three_actions_run_at_once() {
 #[tokio::test]
 async fn a_job_given_up_before_it_began_never_runs() {
     let caller = caller();
-    let (_held, begun, release) = holding(Lane::Watch, &caller);
+    let (_held, begun, release) = holding(Lane::Transfer, &caller);
     arrival(begun).await;
     let (ran, has_run) = std_mpsc::channel();
     let given_up = caller
-        .call(Lane::Watch, "late", SOON, move |_| Ok(ran.send(())))
+        .call(Lane::Transfer, "late", SOON, move |_| Ok(ran.send(())))
         .await;
     assert!(matches!(given_up, Err(Error::Unresponsive { call: "late", .. })));
     release.send(()).unwrap();
-    caller.call(Lane::Watch, "next", AMPLE, |_| Ok(())).await.unwrap();
+    caller
+        .call(Lane::Transfer, "next", AMPLE, |_| Ok(()))
+        .await
+        .unwrap();
     assert_eq!(has_run.recv(), Err(std_mpsc::RecvError), "dropped unrun");
 }
 
 #[tokio::test]
 async fn a_full_queue_makes_callers_wait_but_not_longer_than_their_deadline() {
     let caller = caller();
-    let (_held, begun, release) = holding(Lane::Watch, &caller);
+    let (_held, begun, release) = holding(Lane::Transfer, &caller);
     arrival(begun).await;
     let mut queued = Vec::new();
     for number in 0..QUEUE {
         let caller = caller.clone();
         queued.push(tokio::spawn(async move {
             caller
-                .call(Lane::Watch, "queued", AMPLE, move |_| Ok(number))
+                .call(Lane::Transfer, "queued", AMPLE, move |_| Ok(number))
                 .await
         }));
     }
-    while caller.watch.capacity() > 0 {
+    while caller.transfer.capacity() > 0 {
         tokio::task::yield_now().await;
     }
-    let outside = caller.call(Lane::Watch, "outside", SOON, |_| Ok(())).await;
+    let outside = caller.call(Lane::Transfer, "outside", SOON, |_| Ok(())).await;
     assert!(matches!(
         outside,
         Err(Error::Unresponsive { call: "outside", .. })

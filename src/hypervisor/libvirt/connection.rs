@@ -1,11 +1,18 @@
-//! The connection: opened when first needed, opened again after it broke.
+//! Connections: opened when first needed, opened again after they broke.
+//!
+//! libvirt's documentation lets threads share a connection; its client library before 10.3 does not
+//! survive it (CVE-2024-4418, in Debian 12 and Ubuntu 22.04: a call's event source outlives its
+//! stack frame when another thread wakes its loop; two threads that call while a keepalive runs out
+//! crash the process within seconds, measured). So each call has a connection to itself, taken from
+//! those that are idle and given back afterwards: as many as calls run at once, that is as many as
+//! [`Caller`](crate::hypervisor::Caller) has threads. One more is for listening, and nobody calls on it.
 
 use super::error::{failed, words};
-use super::events::{Audience, Line, ensure_loop};
-use super::ffi::{Subscription, Witness};
+use super::events::{Audience, ensure_loop};
+use super::ffi::Subscribed;
 use crate::hypervisor::{Change, Error, Listener, Result};
 use crate::model::text;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use virt::connect::Connect;
 
@@ -20,61 +27,43 @@ const KEEPALIVE_SECONDS: i32 = 5;
 /// answers, which no job blocks, so silence means that it is stopped or gone.
 const KEEPALIVE_COUNT: u32 = 2;
 
-/// One connection to libvirt, with its subscriptions.
-pub(super) struct Connection {
-    pub connect: Connect,
-    line: Arc<Line>,
-    subscription: Subscription,
-}
+/// Idle connections that are kept.
+const IDLE: usize = 8;
 
-impl Connection {
-    fn open(uri: &str, audience: &Arc<Audience>) -> Result<Self> {
-        let unavailable = |reason| Error::Unavailable {
-            uri: text::visible(uri).into_owned(),
-            reason,
-        };
-        if uri.contains('\0') {
-            return Err(unavailable("the URI contains a NUL".into())); // `virt` would panic.
-        }
-        ensure_loop();
-        let connect = Connect::open(Some(uri)).map_err(|error| unavailable(words(&error)))?;
-        if let Err(error) = connect.set_keep_alive(KEEPALIVE_SECONDS, KEEPALIVE_COUNT) {
-            // In-process drivers have nobody to keep alive.
-            tracing::debug!(error = %words(&error), "no keepalive on this connection");
-        }
-        let line = Arc::new(Line::new(Arc::clone(audience)));
-        let witness: Arc<dyn Witness> = line.clone();
-        let subscription = Subscription::new(&connect, &witness);
-        Ok(Self {
-            connect,
-            line,
-            subscription,
-        })
-    }
-
-    /// Whether it still stands. Asks this process's end of it only.
-    fn is_alive(&self) -> bool {
-        !self.line.is_over() && self.connect.is_alive().unwrap_or(true)
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.subscription.cancel(&self.connect);
-    }
-}
-
-#[derive(Default)]
-struct State {
-    connection: Option<Arc<Connection>>,
-    refused: Option<(Instant, Error)>,
-}
-
-/// Where libvirt is, whether a connection stands or not.
+/// Where libvirt is, whether connections stand or not.
 pub(super) struct Link {
     uri: String,
     audience: Arc<Audience>,
     state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whether a connection stands is whether this one does.
+    ear: Option<Ear>,
+    idle: Vec<Connect>,
+    refused: Option<(Instant, Error)>,
+}
+
+/// The connection that only listens.
+enum Ear {
+    Listening(Subscribed),
+    /// The driver has no events.
+    Deaf(Connect),
+}
+
+impl Ear {
+    fn is_alive(&self) -> bool {
+        match self {
+            Self::Listening(subscribed) => is_alive(subscribed.connect()),
+            Self::Deaf(connect) => is_alive(connect),
+        }
+    }
+}
+
+/// Whether a connection still stands. Asks this process's end of it only.
+fn is_alive(connect: &Connect) -> bool {
+    connect.is_alive().unwrap_or(true)
 }
 
 impl Link {
@@ -94,58 +83,113 @@ impl Link {
         self.audience.join(listener);
     }
 
-    /// Does `work` on a connection that stands, or on a new one.
+    /// Does `work` on a connection of its own.
     ///
     /// # Errors
     /// [`Error::Unavailable`] if there is none to be had, or if it broke meanwhile: `work` may or may
     /// not have taken effect. The next call opens a new one. What `work` returns otherwise.
     pub fn with<T>(&self, work: impl FnOnce(&Connect) -> Result<T>) -> Result<T> {
-        let connection = self.connection()?;
-        work(&connection.connect).map_err(|error| {
-            if connection.is_alive() {
-                return error;
-            }
-            connection.line.closed();
-            Error::Unavailable {
-                uri: text::visible(&self.uri).into_owned(),
-                reason: error.to_string(),
-            }
-        })
+        let connect = self.take()?;
+        let outcome = work(&connect);
+        if is_alive(&connect) {
+            self.give_back(connect);
+            return outcome;
+        }
+        outcome.map_err(|error| self.unavailable(error.to_string()))
     }
 
-    /// The lock is held while a connection is opened: others need the same one, and wait.
-    fn connection(&self) -> Result<Arc<Connection>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connection) = &state.connection
-            && connection.is_alive()
-        {
-            return Ok(Arc::clone(connection));
+    fn take(&self) -> Result<Connect> {
+        self.ensure_ear()?;
+        let idle = self.state().idle.pop();
+        match idle.filter(is_alive) {
+            Some(connect) => Ok(connect),
+            None => self.open(),
         }
-        if let Some((at, error)) = &state.refused
-            && at.elapsed() < RETRY_AFTER
-        {
-            return Err(error.clone());
+    }
+
+    fn give_back(&self, connect: Connect) {
+        let mut state = self.state();
+        if state.idle.len() < IDLE {
+            state.idle.push(connect);
         }
-        if let Some(broken) = state.connection.take() {
-            broken.line.closed();
+    }
+
+    /// Listens, on a new connection if need be. The lock is held while it is opened: nobody else
+    /// would get one sooner.
+    fn ensure_ear(&self) -> Result<()> {
+        let mut state = self.state();
+        if state.ear.as_ref().is_some_and(Ear::is_alive) {
+            return Ok(());
         }
-        match Connection::open(&self.uri, &self.audience) {
-            Ok(connection) => {
-                let connection = Arc::new(connection);
-                *state = State {
-                    connection: Some(Arc::clone(&connection)),
-                    refused: None,
-                };
-                drop(state);
-                tracing::info!(uri = %text::visible(&self.uri), "connected to libvirt");
-                self.audience.tell(Change::Connected);
-                Ok(connection)
+        let lost = state.ear.take().is_some();
+        state.idle.clear();
+        let outcome = match &state.refused {
+            Some((at, error)) if at.elapsed() < RETRY_AFTER => Err(error.clone()),
+            _ => self.open_ear(),
+        };
+        let outcome = match outcome {
+            Ok(ear) => {
+                state.ear = Some(ear);
+                state.refused = None;
+                Ok(())
             }
             Err(error) => {
-                state.refused = Some((Instant::now(), error.clone()));
+                if state
+                    .refused
+                    .as_ref()
+                    .is_none_or(|(at, _)| at.elapsed() >= RETRY_AFTER)
+                {
+                    state.refused = Some((Instant::now(), error.clone()));
+                }
                 Err(error)
             }
+        };
+        drop(state);
+        if lost {
+            self.audience.tell(Change::Disconnected);
         }
+        if outcome.is_ok() {
+            tracing::info!(uri = %text::visible(&self.uri), "connected to libvirt");
+            self.audience.tell(Change::Connected);
+        }
+        outcome
+    }
+
+    fn open_ear(&self) -> Result<Ear> {
+        let connect = self.open()?;
+        let audience = Arc::clone(&self.audience);
+        let on_domain = Box::new(move |uuid| audience.tell(Change::Domain(uuid)));
+        match Subscribed::new(connect.clone(), on_domain) {
+            Ok(subscribed) => Ok(Ear::Listening(subscribed)),
+            Err(error) => {
+                tracing::info!(error = %words(&error), "no events: changes will show by polling only");
+                Ok(Ear::Deaf(connect))
+            }
+        }
+    }
+
+    fn open(&self) -> Result<Connect> {
+        if self.uri.contains('\0') {
+            return Err(self.unavailable("the URI contains a NUL".into())); // `virt` would panic.
+        }
+        ensure_loop();
+        let connect = Connect::open(Some(&self.uri)).map_err(|error| self.unavailable(words(&error)))?;
+        if let Err(error) = connect.set_keep_alive(KEEPALIVE_SECONDS, KEEPALIVE_COUNT) {
+            // In-process drivers have nobody to keep alive.
+            tracing::debug!(error = %words(&error), "no keepalive on this connection");
+        }
+        Ok(connect)
+    }
+
+    fn unavailable(&self, reason: String) -> Error {
+        Error::Unavailable {
+            uri: text::visible(&self.uri).into_owned(),
+            reason,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

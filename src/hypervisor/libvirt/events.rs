@@ -4,12 +4,9 @@
 //! runs its event loop. That is one thread for the whole process, for as long as it lives: the loop
 //! is a global of the library and cannot be taken back.
 
-use super::ffi::Witness;
 use crate::hypervisor::{Change, Listener};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
-use uuid::Uuid;
 
 /// After so many failures in a row the loop is taken to be beyond help. Without it there are
 /// no events, and polling goes on.
@@ -68,38 +65,6 @@ impl Audience {
             .clone();
         for listener in listeners {
             listener(change);
-        }
-    }
-}
-
-/// The life of one connection: tells the audience what happens, and of its end exactly once,
-/// whoever notices first.
-pub(super) struct Line {
-    audience: Arc<Audience>,
-    over: AtomicBool,
-}
-
-impl Line {
-    pub fn new(audience: Arc<Audience>) -> Self {
-        Self {
-            audience,
-            over: AtomicBool::new(false),
-        }
-    }
-
-    pub fn is_over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
-    }
-}
-
-impl Witness for Line {
-    fn domain(&self, uuid: Uuid) {
-        self.audience.tell(Change::Domain(uuid));
-    }
-
-    fn closed(&self) {
-        if !self.over.swap(true, Ordering::AcqRel) {
-            self.audience.tell(Change::Disconnected);
         }
     }
 }

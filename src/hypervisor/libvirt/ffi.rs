@@ -1,8 +1,8 @@
-//! The only unsafe code of twarga: four libvirt functions that `virt` lacks or gets wrong.
+//! The only unsafe code of twarga: what `virt` lacks or gets wrong.
 //!
 //! - `virt`'s `all_domain_stats` leaks every record (357 bytes per domain and call, measured).
 //! - Its `Domain::state` ignores failure, its `interface_addresses` leaks the list.
-//! - Domain and close events are not wrapped at all.
+//! - Domain events are not wrapped at all.
 //!
 //! Every function here borrows a live object of `virt` for the whole call, so its pointer is
 //! valid; what libvirt allocates is owned by a guard that frees it on every path; what libvirt
@@ -157,79 +157,51 @@ pub(super) fn limit_agent(domain: &Domain, seconds: c_int) -> Raw<()> {
     }
 }
 
-/// What a connection tells while it stands, on the event loop's thread. Must not block and must
-/// not call libvirt: the close event comes while libvirt holds a lock.
-pub(super) trait Witness: Send + Sync + 'static {
-    /// A domain's life took a turn.
-    fn domain(&self, uuid: Uuid);
-    /// The connection is over.
-    fn closed(&self);
+/// Hears of domains, on the event loop's thread. Must not block and must not call libvirt.
+pub(super) type OnDomain = Box<dyn Fn(Uuid) + Send + Sync>;
+
+/// A connection that is subscribed to all domains' lifecycle events, until it is dropped.
+pub(super) struct Subscribed {
+    connect: Connect,
+    callback: c_int,
 }
 
-/// The events a connection is subscribed to. Both subscriptions hold a reference to the connection,
-/// so they must be [cancelled](Self::cancel) for it to close.
-#[derive(Debug, Default)]
-pub(super) struct Subscription {
-    domains: Option<c_int>,
-    close: bool,
-}
-
-/// What libvirt keeps for a callback and hands back to it. `Arc`, because each of the two
-/// subscriptions frees its own.
-type Opaque = std::sync::Arc<dyn Witness>;
-
-impl Subscription {
-    /// Subscribes to all domains' lifecycle events and to the connection's end, where the driver
-    /// has them (a missing one is no error: callers poll as well).
-    pub fn new(connect: &Connect, witness: &Opaque) -> Self {
-        let mut subscription = Self::default();
-        let opaque = Box::into_raw(Box::new(witness.clone())).cast::<c_void>();
+impl Subscribed {
+    /// Subscribes.
+    pub fn new(connect: Connect, on_domain: OnDomain) -> Raw<Self> {
+        let opaque = Box::into_raw(Box::new(on_domain)).cast::<c_void>();
         // SAFETY: libvirt wants the callback of this event cast to its generic type and calls it
         // as what `VIR_DOMAIN_EVENT_ID_LIFECYCLE` documents. A null domain means all.
-        let id = unsafe {
-            let callback: unsafe extern "C" fn(_, _, _, _, _) -> _ = on_lifecycle;
+        let callback = unsafe {
             sys::virConnectDomainEventRegisterAny(
                 connect.as_ptr(),
                 ptr::null_mut(),
-                sys::VIR_DOMAIN_EVENT_ID_LIFECYCLE as c_int,
-                Some(std::mem::transmute::<Lifecycle, Generic>(callback)),
+                sys::VIR_DOMAIN_EVENT_ID_LIFECYCLE.cast_signed(),
+                Some(std::mem::transmute::<Lifecycle, Generic>(on_lifecycle)),
                 opaque,
-                Some(free),
+                Some(free_on_domain),
             )
         };
-        if id >= 0 {
-            subscription.domains = Some(id);
-        } else {
+        if callback < 0 {
             // SAFETY: refused, so libvirt has not taken the box.
-            unsafe { free(opaque) };
+            unsafe { free_on_domain(opaque) };
+            return Err(Error::last_error());
         }
-        let opaque = Box::into_raw(Box::new(witness.clone())).cast::<c_void>();
-        // SAFETY: the callback has the type libvirt wants; the box is freed by libvirt or, below, here.
-        let outcome = unsafe {
-            sys::virConnectRegisterCloseCallback(connect.as_ptr(), Some(on_close), opaque, Some(free))
-        };
-        if outcome == 0 {
-            subscription.close = true;
-        } else {
-            // SAFETY: refused, so libvirt has not taken the box.
-            unsafe { free(opaque) };
-        }
-        subscription
+        Ok(Self { connect, callback })
     }
 
-    /// Ends the subscriptions. On a broken connection libvirt's reply is an error, but its own
-    /// half is gone all the same.
-    pub fn cancel(&mut self, connect: &Connect) {
-        // SAFETY: the connection is alive, the id and the callback are the registered ones. libvirt
-        // frees each box itself, after a callback that may be running.
-        unsafe {
-            if let Some(id) = self.domains.take() {
-                sys::virConnectDomainEventDeregisterAny(connect.as_ptr(), id);
-            }
-            if std::mem::take(&mut self.close) {
-                sys::virConnectUnregisterCloseCallback(connect.as_ptr(), Some(on_close));
-            }
-        }
+    pub fn connect(&self) -> &Connect {
+        &self.connect
+    }
+}
+
+impl Drop for Subscribed {
+    fn drop(&mut self) {
+        // libvirt's own reference to the connection goes with the subscription. On a broken one
+        // its answer is an error, but its half on this side is gone all the same.
+        // SAFETY: the connection is alive, the id is the registered one. libvirt frees the box itself,
+        // after a callback that may be running.
+        unsafe { sys::virConnectDomainEventDeregisterAny(self.connect.as_ptr(), self.callback) };
     }
 }
 
@@ -246,27 +218,20 @@ unsafe extern "C" fn on_lifecycle(
 ) -> c_int {
     let mut uuid = [0u8; sys::VIR_UUID_BUFLEN as usize];
     // SAFETY: libvirt passes a live domain for the length of the callback, and our box.
-    let (outcome, witness) = unsafe {
+    let (outcome, on_domain) = unsafe {
         (
             sys::virDomainGetUUID(domain, uuid.as_mut_ptr()),
-            &*opaque.cast::<Opaque>(),
+            &*opaque.cast::<OnDomain>(),
         )
     };
     if outcome == 0 {
         // A panic must not unwind into C; the next poll makes good what it kept from us.
-        let _ = catch_unwind(AssertUnwindSafe(|| witness.domain(Uuid::from_bytes(uuid))));
+        let _ = catch_unwind(AssertUnwindSafe(|| on_domain(Uuid::from_bytes(uuid))));
     }
     0
 }
 
-unsafe extern "C" fn on_close(_: sys::virConnectPtr, _reason: c_int, opaque: *mut c_void) {
-    // SAFETY: our box, alive until `free`.
-    let witness = unsafe { &*opaque.cast::<Opaque>() };
-    // As above.
-    let _ = catch_unwind(AssertUnwindSafe(|| witness.closed()));
-}
-
-unsafe extern "C" fn free(opaque: *mut c_void) {
+unsafe extern "C" fn free_on_domain(opaque: *mut c_void) {
     // SAFETY: made by `Box::into_raw` from this very type; libvirt calls this once.
-    drop(unsafe { Box::from_raw(opaque.cast::<Opaque>()) });
+    drop(unsafe { Box::from_raw(opaque.cast::<OnDomain>()) });
 }

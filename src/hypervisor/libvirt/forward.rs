@@ -32,7 +32,12 @@ pub(super) fn ssh(connect: &Connect, uuid: Uuid, port: u16) -> Result<()> {
     )?;
     match answer.trim() {
         "" => Ok(()),
-        refusal if refusal.contains("could not set up host forwarding rule") => {
+        // Older QEMUs begin with a small letter.
+        refusal
+            if refusal
+                .to_ascii_lowercase()
+                .contains("could not set up host forwarding rule") =>
+        {
             Err(Error::Conflict(format!("port {port} of 127.0.0.1 is taken")))
         }
         refusal => Err(super::error::failed(

@@ -34,7 +34,7 @@ pub fn default_uri() -> String {
         });
         UnixStream::connect(socket).is_ok() && (!open_to_all || person.is_in("libvirt", &groups))
     };
-    let system = person.uid == Some(0) || SYSTEM_SOCKETS.iter().any(|socket| usable(&socket));
+    let system = person.uid == Some(0) || SYSTEM_SOCKETS.iter().any(usable);
     if system {
         "qemu:///system"
     } else {

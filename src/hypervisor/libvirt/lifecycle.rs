@@ -1,6 +1,6 @@
 //! Domains come, run and go.
 
-use super::error::{During, if_there};
+use super::error::{During, if_there, is};
 use super::{ffi, xml};
 use crate::hypervisor::{DomainState, Error, Ownership, Result};
 use std::ffi::{c_int, c_uint};
@@ -117,6 +117,12 @@ impl Turn {
         }
     }
 
+    fn is_done_for(self, domain: &Domain, uuid: Uuid) -> Result<bool> {
+        let state = state(domain, uuid)?;
+        let cut = matches!(self, Self::ForceOff) && !domain.is_active().during("state of", named(uuid))?;
+        Ok(cut || self.is_done_in(state))
+    }
+
     fn take(self, domain: &Domain) -> ffi::Raw<()> {
         match self {
             Self::Start => domain.create(),
@@ -133,24 +139,14 @@ impl Turn {
 /// Does it, unless it is done.
 pub(super) fn turn(connect: &Connect, uuid: Uuid, turn: Turn) -> Result<()> {
     let domain = domain(connect, uuid)?;
-    if turn.is_done_in(state(&domain, uuid)?) {
+    if turn.is_done_for(&domain, uuid)? {
         return Ok(());
     }
     match turn.take(&domain) {
-        // Somebody else was quicker; or a crashed one was off already.
-        Err(error)
-            if super::error::is(&error, ErrorNumber::OperationInvalid)
-                && (turn.is_done_in(state(&domain, uuid)?) || !is_active(&domain, turn)) =>
-        {
-            Ok(())
-        }
+        // Somebody else was quicker, or it had crashed and has no power left to cut.
+        Err(error) if is(&error, ErrorNumber::OperationInvalid) && turn.is_done_for(&domain, uuid)? => Ok(()),
         outcome => outcome.during(turn.verb(), named(uuid)),
     }
-}
-
-/// Whether a domain that was to be off still runs. Of other turns nothing is known: `true`.
-fn is_active(domain: &Domain, turn: Turn) -> bool {
-    !matches!(turn, Turn::ForceOff) || domain.is_active().unwrap_or(true)
 }
 
 /// Whose it is, from its metadata.
@@ -158,7 +154,7 @@ pub(super) fn ownership(connect: &Connect, uuid: Uuid) -> Result<Option<Ownershi
     let domain = domain(connect, uuid)?;
     let kind = sys::VIR_DOMAIN_METADATA_ELEMENT.cast_signed();
     let metadata = match domain.metadata(kind, Some(super::domain_xml::NAMESPACE), 0) {
-        Err(error) if super::error::is(&error, ErrorNumber::NoDomainMetadata) => return Ok(None),
+        Err(error) if is(&error, ErrorNumber::NoDomainMetadata) => return Ok(None),
         metadata => metadata.during("metadata of", named(uuid))?,
     };
     let found = xml::first("metadata", &metadata, &["machine"])?;

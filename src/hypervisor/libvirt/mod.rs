@@ -7,7 +7,7 @@
 //! and read with quick-xml only (`xml`, `domain_xml`), and the few functions that `virt` lacks or
 //! gets wrong are in `ffi`, twarga's only unsafe code.
 //!
-//! Nothing here is remembered but the connection and the host's description: libvirt is the truth.
+//! Little is remembered: the connection, the host's description, domains' sizes. libvirt is the truth.
 
 mod addresses;
 mod connection;
@@ -94,6 +94,7 @@ pub struct Libvirt {
     options: Options,
     link: Link,
     host: Mutex<Option<Host>>,
+    observer: stats::Observer,
 }
 
 impl Libvirt {
@@ -104,6 +105,7 @@ impl Libvirt {
             options,
             link,
             host: Mutex::new(None),
+            observer: stats::Observer::default(),
         }
     }
 
@@ -178,7 +180,7 @@ impl Hypervisor for Libvirt {
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        self.link.with(stats::snapshot)
+        self.link.with(|connect| self.observer.snapshot(connect))
     }
 
     fn started_at(&self, domain: Uuid) -> Result<Option<Timestamp>> {

@@ -1,30 +1,76 @@
 //! The snapshot: all domains and their counters from one bulk call.
+//!
+//! Some figures come from each QEMU's monitor, and a QEMU that hangs (stopped, out of memory, on
+//! a dead network disk) does not answer: the call then waits until somebody kills it. One guest
+//! must not blind twarga to all others, so while such a call is out, further ones ask only for
+//! what libvirt knows by itself.
 
+use super::error::During;
 use super::ffi::{self, Record};
 use super::lifecycle::state_from;
-use crate::hypervisor::libvirt::error::During;
 use crate::hypervisor::{Counters, Domain, DomainState, Result, Snapshot};
 use crate::model::text;
+use std::collections::HashMap;
 use std::ffi::{c_int, c_uint};
+use std::sync::{Mutex, PoisonError, TryLockError};
+use uuid::Uuid;
 use virt::connect::Connect;
 use virt_sys as sys;
 
-/// What is asked for.
-const STATS: c_uint = sys::VIR_DOMAIN_STATS_STATE
-    | sys::VIR_DOMAIN_STATS_CPU_TOTAL
-    | sys::VIR_DOMAIN_STATS_BALLOON
-    | sys::VIR_DOMAIN_STATS_VCPU
-    | sys::VIR_DOMAIN_STATS_INTERFACE
-    | sys::VIR_DOMAIN_STATS_BLOCK;
+/// What libvirt and the kernel know.
+const WITHOUT_QEMU: c_uint =
+    sys::VIR_DOMAIN_STATS_STATE | sys::VIR_DOMAIN_STATS_CPU_TOTAL | sys::VIR_DOMAIN_STATS_INTERFACE;
 
-/// A domain that is busy with another job tells only what needs no wait: one slow QEMU must not
-/// delay everybody's figures.
+/// And what each QEMU has to be asked.
+const ALL: c_uint =
+    WITHOUT_QEMU | sys::VIR_DOMAIN_STATS_BALLOON | sys::VIR_DOMAIN_STATS_VCPU | sys::VIR_DOMAIN_STATS_BLOCK;
+
+/// A domain that is busy with another job tells only what needs no wait. (This does not help the
+/// call that meets a hung QEMU first.)
 const FLAGS: c_uint = sys::VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT;
 
-/// All domains at this moment.
-pub(super) fn snapshot(connect: &Connect) -> Result<Snapshot> {
+/// Virtual processors and memory in MiB.
+type Size = (u32, u64);
+
+/// Looks at all domains.
+#[derive(Default)]
+pub(super) struct Observer {
+    /// Held for as long as a full look is under way.
+    full: Mutex<()>,
+    /// The sizes that the last one found.
+    sizes: Mutex<HashMap<Uuid, Size>>,
+}
+
+impl Observer {
+    /// All domains at this moment. While another call is still out, without what QEMUs tell; the
+    /// size of a domain that was not there before then is 0.
+    pub fn snapshot(&self, connect: &Connect) -> Result<Snapshot> {
+        match self.full.try_lock() {
+            Ok(_looking) => {
+                let snapshot = look(connect, ALL)?;
+                *self.sizes.lock().unwrap_or_else(PoisonError::into_inner) = snapshot
+                    .domains
+                    .iter()
+                    .map(|it| (it.uuid, (it.vcpus, it.memory_mib)))
+                    .collect();
+                Ok(snapshot)
+            }
+            Err(TryLockError::Poisoned(_)) => look(connect, ALL),
+            Err(TryLockError::WouldBlock) => {
+                let mut snapshot = look(connect, WITHOUT_QEMU)?;
+                let sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+                for domain in &mut snapshot.domains {
+                    (domain.vcpus, domain.memory_mib) = sizes.get(&domain.uuid).copied().unwrap_or_default();
+                }
+                Ok(snapshot)
+            }
+        }
+    }
+}
+
+fn look(connect: &Connect, stats: c_uint) -> Result<Snapshot> {
     let mut domains = Vec::new();
-    ffi::all_domain_stats(connect, STATS, FLAGS, |record| domains.push(domain(&record)))
+    ffi::all_domain_stats(connect, stats, FLAGS, |record| domains.push(domain(&record)))
         .during("snapshot", "all domains")?;
     Ok(Snapshot { domains })
 }
@@ -41,7 +87,7 @@ fn domain(record: &Record<'_>) -> Domain {
         run: record.id,
         vcpus: tally.vcpus,
         memory_mib: tally.maximum_kib / 1024,
-        counters: tally.counters,
+        counters: tally.counters(record.id.is_some()),
     }
 }
 
@@ -95,6 +141,20 @@ impl Tally {
     fn state(&self) -> DomainState {
         state_from(self.state, self.reason)
     }
+
+    /// The counters of a domain that runs or does not. Of one that does not, libvirt tells the
+    /// memory it would have, and without control groups even its own processor time as the
+    /// guest's; only what lies on the disk is true.
+    fn counters(&self, runs: bool) -> Counters {
+        if runs {
+            return self.counters;
+        }
+        Counters {
+            disk_allocated: self.counters.disk_allocated,
+            disk_capacity: self.counters.disk_capacity,
+            ..Counters::default()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -136,6 +196,23 @@ mod tests {
         ]);
         assert_eq!(tally.counters, Counters::default());
         assert_eq!(tally.state(), DomainState::Running);
+    }
+
+    #[test]
+    fn what_does_not_run_has_only_a_disk() {
+        let tally = tally(&[
+            ("cpu.time", 360),
+            ("balloon.current", 512),
+            ("block.0.allocation", 9),
+        ]);
+        assert_eq!(tally.counters(true).cpu_time_ns, Some(360));
+        assert_eq!(
+            tally.counters(false),
+            Counters {
+                disk_allocated: Some(9),
+                ..Counters::default()
+            }
+        );
     }
 
     #[test]
