@@ -18,7 +18,7 @@ pub async fn login(cli: &mut Cli, username: Option<String>, from_stdin: bool) ->
         prompt::password(&mut cli.output, "Password: ", NO_PASSWORD).await?
     };
     let signed_in = cli.core.sign_in(cli.source, &username, &password).await?;
-    keep(cli, &signed_in).await?;
+    keep(cli, &signed_in)?;
     who(cli, &signed_in.ctx, "signed in as")
 }
 
@@ -57,7 +57,7 @@ pub async fn register(
         password,
     };
     let signed_in = cli.core.register(cli.source, registration).await?;
-    keep(cli, &signed_in).await?;
+    keep(cli, &signed_in)?;
     who(cli, &signed_in.ctx, "registered and signed in as")
 }
 
@@ -100,12 +100,10 @@ pub async fn passwd(cli: &mut Cli, from_stdin: bool) -> Result<(), Failure> {
     })
 }
 
-/// Keeps a session for further commands, in place of the one kept before.
-async fn keep(cli: &Cli, signed_in: &SignedIn) -> Result<(), Failure> {
-    // The new session matters, not whether the old one could be ended: it ends by itself.
-    let _ended = end_kept_session(cli).await;
-    cli.token.write(&signed_in.token)?;
-    Ok(())
+/// Keeps a session for further commands, in place of the one kept before. That one goes on: a
+/// screen may be using it.
+fn keep(cli: &Cli, signed_in: &SignedIn) -> Result<(), Failure> {
+    Ok(cli.token.write(&signed_in.token)?)
 }
 
 /// Ends the kept session; false if there was none alive.
