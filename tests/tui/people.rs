@@ -143,8 +143,13 @@ fn a_session_that_ended_elsewhere_leads_to_the_door_and_late_replies_are_dropped
         generation: before,
         reply: Box::new(Reply::View(view().into())),
     };
-    let screen = screen.event(late).reply(Reply::Door(Ok(Door::Open)));
+    let screen = screen.reply(Reply::Door(Ok(Door::Open)));
     assert!(screen.shows("sign in") && !screen.shows("web-1"));
+    // What belonged to the one must never be shown to the next.
+    let next = screen
+        .reply(Reply::SignedIn(Ok(crate::fixtures::somebody(Role::User))))
+        .event(late);
+    assert!(!next.shows("web-1"));
 }
 
 #[test]
