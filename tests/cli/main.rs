@@ -7,6 +7,7 @@ mod bench;
 mod demo;
 mod doctor;
 mod files;
+mod furnished;
 mod refusals;
 mod secrets;
 mod serve;

@@ -82,5 +82,5 @@ async fn machine(cli: &Cli, ctx: &Ctx, name: &str) -> Result<VmId, Failure> {
     if let Ok(id) = name.parse() {
         return Ok(VmId(id));
     }
-    Ok(cli.core.find_vm(ctx, name).await?.vm.id)
+    Ok(cli.find_vm(ctx, name).await?.vm.id)
 }

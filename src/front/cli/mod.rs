@@ -24,7 +24,7 @@ pub use doctor::{Eyes, doctor};
 
 pub use serve::serve;
 
-use crate::core::{self, Clock, Core, Ctx, Health, Source, View, Watch};
+use crate::core::{self, Clock, Core, Ctx, Health, Machine, Source, View, Watch};
 use crate::front::signals::Ending;
 use crate::front::token::{self, TokenFile};
 use arguments::Command;
@@ -103,14 +103,24 @@ impl Cli {
 
     /// The view once both truths were asked: the database, and libvirt unless it stays silent.
     async fn settled(&self, ctx: &Ctx) -> Result<(Watch, Arc<View>), Failure> {
+        self.viewed(ctx, |view| is_read(view) && view.health != Health::Connecting)
+            .await
+    }
+
+    /// A machine by name. The core looks it up in what was read of the database, which in a
+    /// process that has just started may be nothing yet.
+    async fn find_vm(&self, ctx: &Ctx, name: &str) -> Result<Machine, Failure> {
+        self.viewed(ctx, is_read).await?;
+        Ok(self.core.find_vm(ctx, name).await?)
+    }
+
+    /// The view once it is `ready`, or as it is when patience ends.
+    async fn viewed(&self, ctx: &Ctx, ready: fn(&View) -> bool) -> Result<(Watch, Arc<View>), Failure> {
         let mut ending = Ending::listen();
         let mut watch = self.core.watch(ctx).await?;
         let mut view = watch.view();
-        // Whoever is signed in has an event in the log: none means that the database has not
-        // been looked at yet.
-        let open = |view: &View| view.health == Health::Connecting || view.last_event == 0;
         let looked = async {
-            while open(&view) {
+            while !ready(&view) {
                 view = watch.changed().await?;
             }
             Ok::<_, core::Error>(())
@@ -129,6 +139,12 @@ impl Cli {
     fn now(&self) -> jiff::Timestamp {
         (self.clock)()
     }
+}
+
+/// Whether the database was read. Whoever is signed in has an event in the log: none means that
+/// it was not.
+fn is_read(view: &View) -> bool {
+    view.last_event != 0
 }
 
 /// What is wrong with the hypervisor, in words, if anything is.

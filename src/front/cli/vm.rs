@@ -134,7 +134,7 @@ async fn list_foreign(cli: &mut Cli, ctx: &Ctx) -> Result<(), Failure> {
 
 async fn show(cli: &mut Cli, ctx: &Ctx, name: &str) -> Result<(), Failure> {
     let (_, view) = cli.settled(ctx).await?;
-    let machine = cli.core.find_vm(ctx, name).await?;
+    let machine = cli.find_vm(ctx, name).await?;
     let now = cli.now();
     cli.output.result(&MachineShape::new(&machine, now), |page| {
         describe(page, &machine, now)
@@ -220,14 +220,14 @@ async fn create(cli: &mut Cli, ctx: &Ctx, wanted: CreateArguments) -> Result<(),
 
 async fn act(cli: &mut Cli, ctx: &Ctx, which: ActArguments, action: Action) -> Result<(), Failure> {
     let (_, view) = cli.settled(ctx).await?;
-    let machine = cli.core.find_vm(ctx, &which.name).await?;
+    let machine = cli.find_vm(ctx, &which.name).await?;
     require_hypervisor(&view)?;
     let operation = cli.core.act(ctx, machine.vm.id, action).await?;
     finish(cli, ctx, machine.vm.id, operation, which.wait.waits()).await
 }
 
 async fn destroy(cli: &mut Cli, ctx: &Ctx, which: ActArguments, yes: bool) -> Result<(), Failure> {
-    let machine = cli.core.find_vm(ctx, &which.name).await?;
+    let machine = cli.find_vm(ctx, &which.name).await?;
     if !yes {
         let name = machine.vm.name.as_str();
         let question = format!("This removes {name} and everything on its disk. Type its name: ");
