@@ -64,19 +64,21 @@ pub enum Relation {
 pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
     use Permission::*;
     use Relation::*;
-    match (role, permission, relation) {
-        (Role::Admin, SeeMachine | ActOnMachine | CancelOperation | SeeForeign | SeeLog | VerifyLog, _)
-        | (Role::Admin, CreateMachine | ChangeAccount, Own) => true,
-
-        (Role::Auditor, SeeMachine | SeeForeign | SeeLog | VerifyLog, _)
-        | (Role::Auditor, ChangeAccount, Own) => true,
-
-        (Role::User, SeeMachine | CreateMachine | ActOnMachine | CancelOperation | ChangeAccount, Own) => {
-            true
-        }
-
-        _ => false,
-    }
+    matches!(
+        (role, permission, relation),
+        (
+            Role::Admin,
+            SeeMachine | ActOnMachine | CancelOperation | SeeForeign | SeeLog | VerifyLog,
+            _
+        ) | (Role::Admin, CreateMachine | ChangeAccount, Own)
+            | (Role::Auditor, SeeMachine | SeeForeign | SeeLog | VerifyLog, _)
+            | (Role::Auditor, ChangeAccount, Own)
+            | (
+                Role::User,
+                SeeMachine | CreateMachine | ActOnMachine | CancelOperation | ChangeAccount,
+                Own
+            )
+    )
 }
 
 #[cfg(test)]

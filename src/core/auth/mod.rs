@@ -15,9 +15,9 @@ pub(super) use token::Tokens;
 use super::policy::{self, Permission, Relation};
 use super::{Core, Ctx, Error, Origin, Result, Source};
 use crate::model::{
-    Email, EventType, Field, FieldError, NewEvent, Preferences, Role, Severity, User, UserId, Username,
+    Email, EventType, Field, FieldError, NewEvent, Preferences, Role, Severity, User, Username,
 };
-use crate::store::{NewUser, Reader, Session, Writer};
+use crate::store::{self, NewUser, Reader, Session, Writer};
 use jiff::Timestamp;
 use serde_json::json;
 use std::time::Duration;
@@ -127,7 +127,8 @@ impl Core {
                 .user(id)
                 .details(json!({ "source": source.describe() })),
             )?;
-            core.open_session(writer, id, username, role, source)
+            let user = writer.user(id)?.ok_or(store::Error::Missing("user"))?;
+            core.open_session(writer, user, source)
         })
         .await
     }
@@ -140,7 +141,7 @@ impl Core {
     pub async fn sign_in(&self, source: Source, username: &str, password: &str) -> Result<SignedIn> {
         let user = self.prove(source, username, password).await?;
         let core = self.clone();
-        self.write(move |writer| core.open_session(writer, user.id, user.username, user.role, source))
+        self.write(move |writer| core.open_session(writer, user, source))
             .await
     }
 
@@ -291,18 +292,11 @@ impl Core {
         .await
     }
 
-    fn open_session(
-        &self,
-        writer: &Writer<'_>,
-        user: UserId,
-        username: Username,
-        role: Role,
-        source: Source,
-    ) -> Result<SignedIn> {
+    fn open_session(&self, writer: &Writer<'_>, user: User, source: Source) -> Result<SignedIn> {
         let now = writer.now();
         let session = Session {
             id: Uuid::new_v4(),
-            user,
+            user: user.id,
             source: source.describe(),
             created_at: now,
             expires_at: now
@@ -312,14 +306,16 @@ impl Core {
         };
         writer.insert_session(&session)?;
         let ctx = Ctx {
-            user,
-            username,
-            role,
+            user: user.id,
+            username: user.username,
+            role: user.role,
             session: session.id,
             source,
         };
         writer.append_event(&auth_event(&ctx, "auth.sign_in", "signed in"))?;
-        let token = self.tokens().issue(user.0, session.id, now, session.expires_at)?;
+        let token = self
+            .tokens()
+            .issue(user.id.0, session.id, now, session.expires_at)?;
         Ok(SignedIn { ctx, token })
     }
 }

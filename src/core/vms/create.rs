@@ -193,11 +193,11 @@ impl Step for Define {
             job.call("undefine a domain", move |it| match it.undefine(uuid) {
                 Ok(()) | Err(hypervisor::Error::NotFound(_)) => {
                     let (disk, seed) = (files.disk(), files.seed());
-                    let logs = files
+                    let mut logs = files
                         .among(&it.volumes()?)
                         .into_iter()
                         .filter(|it| *it != disk && *it != seed);
-                    logs.map(|name| it.delete_volume(&name)).collect()
+                    logs.try_for_each(|name| it.delete_volume(&name))
                 }
                 Err(error) => Err(error),
             })
