@@ -10,6 +10,7 @@ pub(crate) mod disabled;
 pub(crate) mod door;
 pub(crate) mod events;
 pub(crate) mod form;
+mod leaving;
 mod mouse;
 pub(crate) mod notices;
 mod replies;
