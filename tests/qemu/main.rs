@@ -1,0 +1,21 @@
+//! The real program on real QEMU, as its users meet it: stories told through a terminal, the
+//! command line, and several processes at once.
+//!
+//! Run by `tests/harness/real-tests` inside a private `qemu:///system` and a private
+//! `qemu:///session` (this target has `test = false`, so a plain `cargo test` needs no libvirt).
+//! Without them it fails: it never skips. The guests are the tiny one, booted under emulation
+//! where there is no KVM.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod place;
+mod screen;
+mod story_cli;
+mod story_keepers;
+mod story_manners;
+mod story_tui;
+mod terminal;

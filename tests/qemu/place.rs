@@ -1,0 +1,356 @@
+//! A place where a story plays: a state directory of its own on the private libvirt that the
+//! harness made, with the real program as a user calls it, and `virsh` and `ssh` beside it.
+//!
+//! The stories share one libvirt and some of them stop it, so one plays at a time: whoever holds
+//! a place has the stage. Whatever a place's machines left is removed when it ends, so that a
+//! story that failed does not fail the next one.
+
+use crate::terminal::{Terminal, send};
+use portable_pty::CommandBuilder;
+use serde_json::Value;
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// For what needs no guest to boot.
+pub const SOON: Duration = Duration::from_secs(30);
+/// For a guest that boots or powers off, emulated, on a busy machine.
+pub const BOOT: Duration = Duration::from_secs(100);
+/// Between two looks at something that tells nobody when it changes.
+const LOOK_EVERY: Duration = Duration::from_millis(40);
+
+/// The password of every account here.
+pub const PASSWORD: &str = "seven-quiet-otters-9";
+/// The account of every story: the first one, so the admin.
+pub const ADMIN: &str = "alice";
+
+static STAGE: Mutex<()> = Mutex::new(());
+
+/// A state directory, and what is needed to play on it.
+pub struct Place {
+    folder: tempfile::TempDir,
+    uri: String,
+    pool: String,
+    variables: Vec<(OsString, OsString)>,
+    _stage: MutexGuard<'static, ()>,
+}
+
+impl Place {
+    /// A fresh one. `story` names its pool in session mode, where each state directory has its own.
+    pub fn new(story: &str) -> Self {
+        let stage = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
+        let uri = setting("TWARGA_TEST_URI");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let is_session = uri.ends_with("/session");
+        let pool = if is_session { format!("twarga-{story}") } else { "twarga".to_owned() };
+        let mut variables: Vec<(OsString, OsString)> = std::env::vars_os()
+            .filter(|(name, _)| passes(&name.to_string_lossy()))
+            .collect();
+        let own = [
+            ("TERM", "xterm-256color".to_owned()),
+            ("LANG", "C.UTF-8".to_owned()),
+            ("TWARGA_STATE_DIR", folder.path().join("state").display().to_string()),
+            ("TWARGA_TINY_DIR", setting("TWARGA_TINY_DIR")),
+            ("TWARGA_URI", uri.clone()),
+            ("TWARGA_HYPERVISOR_POOL", pool.clone()),
+        ];
+        variables.extend(own.map(|(name, value)| (name.into(), value.into())));
+        let place = Self { folder, uri, pool, variables, _stage: stage };
+        // Its end removes every domain: never on a libvirt that somebody uses.
+        if !place.domains().is_empty() {
+            std::mem::forget(place);
+            panic!("this libvirt has domains: run this in tests/harness, see `make test`");
+        }
+        place
+    }
+
+    /// Whether machines run on `qemu:///system`.
+    pub fn is_system(&self) -> bool {
+        self.uri.ends_with("/system")
+    }
+
+    /// The state directory.
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Opens the screen.
+    pub fn open(&self, columns: u16, rows: u16) -> Terminal {
+        self.open_program(program(), &[], columns, rows)
+    }
+
+    /// Opens a terminal with any program on it.
+    pub fn open_program(&self, program: &str, arguments: &[&str], columns: u16, rows: u16) -> Terminal {
+        let mut command = CommandBuilder::new(program);
+        command.args(arguments);
+        command.env_clear();
+        for (name, value) in &self.variables {
+            command.env(name, value);
+        }
+        command.cwd(self.folder.path());
+        Terminal::start(command, columns, rows)
+    }
+
+    /// Makes the first account from the command line; its session is kept for what follows.
+    #[track_caller]
+    pub fn register(&self) {
+        let email = format!("{ADMIN}@example.org");
+        let said = self.call(&["register", ADMIN, "--email", &email, "--password-stdin"], PASSWORD);
+        assert_eq!(said.code, 0, "{said:?}");
+    }
+
+    /// Runs a command of twarga.
+    #[track_caller]
+    pub fn call(&self, arguments: &[&str], input: &str) -> Said {
+        finish(self.spawn(arguments), input, BOOT)
+    }
+
+    /// Runs a command that succeeds; its standard output.
+    #[track_caller]
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let said = self.call(arguments, "");
+        assert_eq!(said.code, 0, "twarga {arguments:?}: {said:?}");
+        said.out
+    }
+
+    /// Runs a command that succeeds and prints JSON.
+    #[track_caller]
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let out = self.ok(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{arguments:?} printed no JSON: {error}: {out}"))
+    }
+
+    /// Runs a command that is refused with that exit code; what it said about it.
+    #[track_caller]
+    pub fn refused(&self, arguments: &[&str], code: i32) -> String {
+        let said = self.call(arguments, "");
+        assert_eq!(said.code, code, "twarga {arguments:?}: {said:?}");
+        said.err
+    }
+
+    /// Starts `twarga serve`.
+    pub fn serve(&self) -> Serve {
+        Serve(self.spawn(&["serve"]))
+    }
+
+    fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = Command::new(program());
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().expect("twarga starts")
+    }
+
+    /// A machine as `vm list --json` shows it.
+    #[track_caller]
+    pub fn machine(&self, name: &str) -> Option<Value> {
+        let list = self.json(&["vm", "list"]);
+        let list = list.as_array().expect("an array of machines");
+        list.iter().find(|it| it["name"] == name).cloned()
+    }
+
+    /// Asks virsh for something that it does.
+    #[track_caller]
+    pub fn virsh(&self, arguments: &[&str]) -> String {
+        let said = self.try_virsh(arguments);
+        assert_eq!(said.code, 0, "virsh {arguments:?}: {said:?}");
+        said.out
+    }
+
+    /// Asks virsh.
+    #[track_caller]
+    pub fn try_virsh(&self, arguments: &[&str]) -> Said {
+        let mut command = Command::new("virsh");
+        command.args(["-q", "-c", &self.uri]).args(arguments);
+        finish(piped(command).spawn().expect("virsh starts"), "", SOON)
+    }
+
+    /// The domains that libvirt has, by name.
+    #[track_caller]
+    pub fn domains(&self) -> Vec<String> {
+        let names = self.virsh(&["list", "--all", "--name"]);
+        names.lines().map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The files in the pool's folder that are machines' and not images'.
+    #[track_caller]
+    pub fn files_of_machines(&self) -> Vec<String> {
+        let described = self.try_virsh(&["pool-dumpxml", &self.pool]);
+        let Some((_, rest)) = described.out.split_once("<path>") else { return Vec::new() };
+        let (folder, _) = rest.split_once("</path>").expect("the end of the path");
+        let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder}: {error}"));
+        let names = entries.map(|it| it.expect("an entry").file_name().to_string_lossy().into_owned());
+        names.filter(|it| it.starts_with("user")).collect()
+    }
+
+    /// Asserts that nothing is left of any machine: on disk, in libvirt, in the database.
+    #[track_caller]
+    pub fn assert_nothing_left(&self) {
+        assert_eq!(self.files_of_machines(), Vec::<String>::new(), "files in the pool");
+        assert_eq!(self.domains(), Vec::<String>::new(), "domains in libvirt");
+        assert_eq!(self.json(&["vm", "list"]), Value::Array(Vec::new()), "rows in the database");
+    }
+
+    /// Logs in to a guest over SSH, by twarga's own key, and runs a command in it.
+    #[track_caller]
+    pub fn ssh(&self, host: &str, port: u16, command: &str) -> Said {
+        let known_hosts = format!("UserKnownHostsFile={}", self.folder.path().join("known_hosts").display());
+        let mut ssh = Command::new("ssh");
+        ssh.args(["-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"])
+            .args(["-o", "StrictHostKeyChecking=no", "-o", &known_hosts, "-o", "ConnectTimeout=20"])
+            .arg("-i")
+            .arg(self.state().join("ssh/id_ed25519"))
+            .args(["-p", &port.to_string(), &format!("tiny@{host}"), command]);
+        finish(piped(ssh).spawn().expect("ssh starts"), "", BOOT)
+    }
+
+    /// Asserts that the guest behind an address is the one of that name, by its own word.
+    #[track_caller]
+    pub fn assert_guest(&self, (host, port): (&str, u16), name: &str) {
+        let said = self.ssh(host, port, "hostname");
+        assert_eq!((said.code, said.out.trim()), (0, name), "{said:?}");
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut command = Command::new("virsh");
+        command.args(["-q", "-c", &self.uri, "list", "--all", "--name"]).stdin(Stdio::null());
+        let Ok(Output { stdout, .. }) = command.output() else { return };
+        for domain in String::from_utf8_lossy(&stdout).lines().map(str::trim).filter(|it| !it.is_empty()) {
+            for act in [&["destroy", domain][..], &["undefine", domain, "--remove-all-storage"]] {
+                let _best_effort = Command::new("virsh").args(["-q", "-c", &self.uri]).args(act).output();
+            }
+        }
+        if !self.is_system() {
+            let _best_effort = Command::new("virsh").args(["-q", "-c", &self.uri, "pool-destroy", &self.pool]).output();
+            let _best_effort = Command::new("virsh").args(["-q", "-c", &self.uri, "pool-undefine", &self.pool]).output();
+        }
+    }
+}
+
+/// What a child process said.
+#[derive(Debug)]
+pub struct Said {
+    /// Its exit code; -1 if a signal ended it.
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+/// A running `twarga serve`.
+pub struct Serve(Child);
+
+impl Serve {
+    /// Its process number.
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Ends it without any warning.
+    pub fn kill(mut self) {
+        self.0.kill().expect("it runs");
+        self.0.wait().expect("it ends");
+    }
+
+    /// Asks it to end; its exit code.
+    #[track_caller]
+    pub fn stop(mut self) -> Said {
+        send(self.pid(), libc::SIGTERM);
+        let child = std::mem::replace(&mut self.0, idle());
+        finish(child, "", SOON)
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _gone_already = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+/// A child that has nothing to do: what stands where another was taken from.
+fn idle() -> Child {
+    Command::new("true").spawn().expect("true starts")
+}
+
+/// Waits for a condition that nobody tells of.
+#[track_caller]
+pub fn wait_until(what: &str, patience: Duration, mut wish: impl FnMut() -> bool) -> Duration {
+    let began = Instant::now();
+    while !wish() {
+        assert!(began.elapsed() < patience, "waited {patience:?} for {what}");
+        std::thread::park_timeout(LOOK_EVERY);
+    }
+    began.elapsed()
+}
+
+/// A setting of the harness.
+pub fn setting(name: &str) -> String {
+    #[expect(clippy::disallowed_methods, reason = "the harness tells by environment where libvirt is")]
+    let value = std::env::var(name);
+    value.unwrap_or_else(|_| panic!("{name} is not set: run this in tests/harness, see `make test`"))
+}
+
+/// The program under test.
+pub fn program() -> &'static str {
+    env!("CARGO_BIN_EXE_twarga")
+}
+
+/// Variables of the harness that the program gets, too: where programs and folders are. The rest
+/// of the surroundings must not decide how a story ends.
+fn passes(name: &str) -> bool {
+    ["PATH", "HOME", "USER", "LOGNAME", "TMPDIR"].contains(&name) || name.starts_with("XDG_")
+}
+
+fn piped(mut command: Command) -> Command {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Gives a child its input, waits for its end and collects what it said.
+#[track_caller]
+fn finish(mut child: Child, input: &str, patience: Duration) -> Said {
+    let mut stdin = child.stdin.take().expect("a pipe to it");
+    // A child that does not want its input has closed it.
+    let _unread = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let pid = child.id();
+    let out = collect(child.stdout.take().expect("a pipe from it"));
+    let err = collect(child.stderr.take().expect("a pipe from it"));
+    let (tell, ended) = mpsc::channel();
+    std::thread::spawn(move || tell.send(child.wait()));
+    let Ok(status) = ended.recv_timeout(patience) else {
+        send(pid, libc::SIGKILL);
+        panic!("a command did not end within {patience:?}: {:?} {:?}", out.join(), err.join());
+    };
+    Said {
+        code: status.expect("its end").code().unwrap_or(-1),
+        out: out.join().expect("its output"),
+        err: err.join().expect("its errors"),
+    }
+}
+
+fn collect(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).expect("a pipe can be read");
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// A process's state by its letter (`T` is stopped), if there is one of that number.
+pub fn process_state(pid: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
+    // The name before may hold anything, closing parentheses included.
+    stat.rsplit_once(") ")?.1.chars().next()
+}

@@ -1,0 +1,196 @@
+//! Manners: the terminal is given back however the program ends, a closed one is left alone, and
+//! a libvirt that goes away or a process that is killed breaks nothing.
+
+use crate::place::{ADMIN, BOOT, Place, SOON, process_state, program, send, wait_until};
+use crate::screen;
+use crate::terminal::{CTRL_C, CTRL_Z, ENTER, Terminal};
+use std::process::Command;
+use std::time::Duration;
+
+/// How long the program may outlive its terminal.
+const HANG_UP: Duration = Duration::from_secs(2);
+
+#[test]
+fn signals_give_the_terminal_back() {
+    let place = Place::new("signals");
+    place.register();
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+        let screen = open(&place);
+        screen.signal(signal);
+        let status = screen.wait_end(SOON);
+        assert!(!status.success(), "signal {signal} is no success: {status}");
+        screen.assert_restored();
+    }
+    // Ctrl-C is a key here, and quitting by it is no failure; before signing in, too.
+    place.ok(&["logout"]);
+    let mut screen = place.open(80, 24);
+    screen.wait_for("sign in", SOON);
+    screen.press(CTRL_C);
+    assert!(screen.wait_end(SOON).success());
+    screen.assert_restored();
+}
+
+#[test]
+fn a_closed_terminal_ends_the_program() {
+    let place = Place::new("hangup");
+    place.register();
+    let mut screen = open(&place);
+    screen.hang_up();
+    screen.wait_end(HANG_UP);
+    // What it held is free: the next one keeps at once.
+    open(&place).wait_for("keeper here", Duration::from_secs(4));
+}
+
+#[test]
+fn small_windows_and_new_sizes_are_drawn() {
+    let place = Place::new("sizes");
+    place.register();
+    let mut screen = open(&place);
+    for (columns, rows) in [(40, 10), (120, 40), (80, 24)] {
+        screen.resize(columns, rows);
+        screen.wait("the list", SOON, |it| it.contains("VMs") && it.lines().count() > usize::from(rows) / 2);
+    }
+    screen.resize(20, 5);
+    screen.wait("a sentence", SOON, |it| !it.contains("NAME") && !it.trim().is_empty());
+    screen.resize(80, 24);
+    signed_in(&screen);
+}
+
+/// A shell with job control is what a user suspends to.
+#[test]
+fn suspending_gives_terminal_and_keeping_up() {
+    let place = Place::new("suspend");
+    place.register();
+    let mut shell = place.open_program("bash", &["--norc", "--noprofile", "-i"], 110, 30);
+    shell.wait_for("$", SOON);
+    shell.press(program());
+    shell.press(ENTER);
+    signed_in(&shell);
+    shell.wait_for("keeper here", SOON);
+    let other = place.open(110, 30);
+    signed_in(&other);
+
+    shell.press(CTRL_Z);
+    shell.wait_for("Stopped", SOON);
+    // The shell's own modes now; it tells them as a user would ask for them.
+    shell.press("stty -a");
+    shell.press(ENTER);
+    shell.wait("cooked modes", SOON, |it| it.contains(" icanon") && it.contains(" echo "));
+    // One that is stopped must not keep.
+    other.wait_for("keeper here", Duration::from_secs(6));
+
+    shell.press("fg");
+    shell.press(ENTER);
+    signed_in(&shell);
+    shell.wait_for(&format!("keeper tui {}", other.pid()), SOON);
+    shell.press("q");
+    shell.wait_gone("libvirt ● up", SOON);
+    shell.press("exit");
+    shell.press(ENTER);
+    assert!(shell.wait_end(SOON).success());
+    shell.assert_restored();
+}
+
+/// libvirtd dies and comes back; its library's complaints never reach the screen.
+#[test]
+fn libvirt_may_go_and_come() {
+    let place = Place::new("libvirtd");
+    place.register();
+    let mut screen = open(&place);
+    let before = daemon(&place);
+    send(before, libc::SIGKILL);
+    wait_until("the daemon's end", SOON, || matches!(process_state(before), None | Some('Z')));
+    if place.is_system() {
+        screen.wait_for("libvirt ✗ down", SOON);
+        // Keys still answer.
+        screen.press("?");
+        screen.wait_for("every key, and what it does", SOON);
+        screen.press("q");
+        place.refused(&["vm", "list"], 7);
+        let started = Command::new("libvirtd").arg("-d").status().expect("libvirtd is installed");
+        assert!(started.success(), "{started}");
+    }
+    // A user's own daemon is started by libvirt's library, on the next call.
+    wait_until("another daemon", SOON, || try_daemon(&place).is_some_and(|pid| pid != before));
+    screen.wait_for("libvirt ● up", SOON);
+
+    // One that hangs is worse than one that is gone.
+    let hanging = daemon(&place);
+    send(hanging, libc::SIGSTOP);
+    let took = screen.wait_for("libvirt ◌ silent", Duration::from_secs(10));
+    eprintln!("a hung libvirtd shows after {} ms", took.as_millis());
+    screen.press("?");
+    screen.wait_for("every key, and what it does", SOON);
+    screen.press("q");
+    send(hanging, libc::SIGCONT);
+    screen.wait_for("libvirt ● up", SOON);
+
+    screen.press("q");
+    assert!(screen.wait_end(SOON).success());
+    screen.assert_restored();
+    screen.assert_no_words_of_libvirt();
+}
+
+/// Killed without warning in the middle of a creation: the next start goes on with it.
+#[test]
+fn a_killed_screen_leaves_no_orphan() {
+    let place = Place::new("killed");
+    place.register();
+    for step in ["define", "address"] {
+        let name = format!("torn-{step}");
+        let mut screen = open(&place);
+        screen.wait_for("keeper here", SOON);
+        screen::ask_for_machine(&mut screen, &name);
+        let row = format!("{ADMIN}/{name}");
+        if step == "address" {
+            screen.wait_line(&row, "address", SOON);
+        } else {
+            screen.wait_line(&row, "◌ pending", SOON);
+        }
+        screen.signal(libc::SIGKILL);
+        screen.wait_end(SOON);
+
+        let screen = open(&place);
+        screen.wait("the creation's end", BOOT, |it| {
+            let line = it.lines().find(|line| line.contains(&row));
+            line.is_none_or(|line| line.contains("● running") && !line.contains('%'))
+                || line.is_some_and(|line| line.contains("● running"))
+        });
+        let domains = place.domains();
+        match place.machine(&name) {
+            Some(machine) => {
+                assert_eq!(machine["status"], "running", "{machine}");
+                assert_eq!(domains, [format!("user1-{name}")]);
+                place.ok(&["vm", "destroy", &name, "--yes"]);
+            }
+            None => assert_eq!(domains, Vec::<String>::new()),
+        }
+        place.assert_nothing_left();
+        let operations = place.json(&["op", "list", "--active"]);
+        assert_eq!(operations, serde_json::json!([]));
+    }
+    place.ok(&["audit", "verify"]);
+}
+
+fn open(place: &Place) -> Terminal {
+    let screen = place.open(80, 24);
+    signed_in(&screen);
+    screen
+}
+
+fn signed_in(screen: &Terminal) {
+    screen::signed_in(screen);
+}
+
+/// The process number of the libvirtd that serves this place.
+fn daemon(place: &Place) -> u32 {
+    try_daemon(place).expect("a libvirtd")
+}
+
+fn try_daemon(place: &Place) -> Option<u32> {
+    let folder = match place.is_system() {
+        true => "/run".to_owned(),
+        false => format!("{}/libvirt", crate::place::setting("XDG_RUNTIME_DIR")),
+    };
+    std::fs::read_to_string(format!("{folder}/libvirtd.pid")).ok()?.trim().parse().ok()
+}
