@@ -46,20 +46,33 @@ impl Place {
         let uri = setting("TWARGA_TEST_URI");
         let folder = tempfile::tempdir().expect("a temporary folder");
         let is_session = uri.ends_with("/session");
-        let pool = if is_session { format!("twarga-{story}") } else { "twarga".to_owned() };
+        let pool = if is_session {
+            format!("twarga-{story}")
+        } else {
+            "twarga".to_owned()
+        };
         let mut variables: Vec<(OsString, OsString)> = std::env::vars_os()
             .filter(|(name, _)| passes(&name.to_string_lossy()))
             .collect();
         let own = [
             ("TERM", "xterm-256color".to_owned()),
             ("LANG", "C.UTF-8".to_owned()),
-            ("TWARGA_STATE_DIR", folder.path().join("state").display().to_string()),
+            (
+                "TWARGA_STATE_DIR",
+                folder.path().join("state").display().to_string(),
+            ),
             ("TWARGA_TINY_DIR", setting("TWARGA_TINY_DIR")),
             ("TWARGA_URI", uri.clone()),
             ("TWARGA_HYPERVISOR_POOL", pool.clone()),
         ];
         variables.extend(own.map(|(name, value)| (name.into(), value.into())));
-        let place = Self { folder, uri, pool, variables, _stage: stage };
+        let place = Self {
+            folder,
+            uri,
+            pool,
+            variables,
+            _stage: stage,
+        };
         // Its end removes every domain: never on a libvirt that somebody uses.
         if !place.domains().is_empty() {
             std::mem::forget(place);
@@ -99,7 +112,10 @@ impl Place {
     #[track_caller]
     pub fn register(&self) {
         let email = format!("{ADMIN}@example.org");
-        let said = self.call(&["register", ADMIN, "--email", &email, "--password-stdin"], PASSWORD);
+        let said = self.call(
+            &["register", ADMIN, "--email", &email, "--password-stdin"],
+            PASSWORD,
+        );
         assert_eq!(said.code, 0, "{said:?}");
     }
 
@@ -121,7 +137,8 @@ impl Place {
     #[track_caller]
     pub fn json(&self, arguments: &[&str]) -> Value {
         let out = self.ok(&[arguments, &["--json"]].concat());
-        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{arguments:?} printed no JSON: {error}: {out}"))
+        serde_json::from_str(&out)
+            .unwrap_or_else(|error| panic!("{arguments:?} printed no JSON: {error}: {out}"))
     }
 
     /// Runs a command that is refused with that exit code; what it said about it.
@@ -178,14 +195,21 @@ impl Place {
     #[track_caller]
     pub fn domains(&self) -> Vec<String> {
         let names = self.virsh(&["list", "--all", "--name"]);
-        names.lines().map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect()
+        names
+            .lines()
+            .map(str::trim)
+            .filter(|it| !it.is_empty())
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The files in the pool's folder that are machines' and not images'.
     #[track_caller]
     pub fn files_of_machines(&self) -> Vec<String> {
         let described = self.try_virsh(&["pool-dumpxml", &self.pool]);
-        let Some((_, rest)) = described.out.split_once("<path>") else { return Vec::new() };
+        let Some((_, rest)) = described.out.split_once("<path>") else {
+            return Vec::new();
+        };
         let (folder, _) = rest.split_once("</path>").expect("the end of the path");
         let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder}: {error}"));
         let names = entries.map(|it| it.expect("an entry").file_name().to_string_lossy().into_owned());
@@ -195,21 +219,48 @@ impl Place {
     /// Asserts that nothing is left of any machine: on disk, in libvirt, in the database.
     #[track_caller]
     pub fn assert_nothing_left(&self) {
-        assert_eq!(self.files_of_machines(), Vec::<String>::new(), "files in the pool");
+        assert_eq!(
+            self.files_of_machines(),
+            Vec::<String>::new(),
+            "files in the pool"
+        );
         assert_eq!(self.domains(), Vec::<String>::new(), "domains in libvirt");
-        assert_eq!(self.json(&["vm", "list"]), Value::Array(Vec::new()), "rows in the database");
+        assert_eq!(
+            self.json(&["vm", "list"]),
+            Value::Array(Vec::new()),
+            "rows in the database"
+        );
     }
 
     /// Logs in to a guest over SSH, by twarga's own key, and runs a command in it.
     #[track_caller]
     pub fn ssh(&self, host: &str, port: u16, command: &str) -> Said {
-        let known_hosts = format!("UserKnownHostsFile={}", self.folder.path().join("known_hosts").display());
+        let known_hosts = format!(
+            "UserKnownHostsFile={}",
+            self.folder.path().join("known_hosts").display()
+        );
         let mut ssh = Command::new("ssh");
-        ssh.args(["-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none"])
-            .args(["-o", "StrictHostKeyChecking=no", "-o", &known_hosts, "-o", "ConnectTimeout=20"])
-            .arg("-i")
-            .arg(self.state().join("ssh/id_ed25519"))
-            .args(["-p", &port.to_string(), &format!("tiny@{host}"), command]);
+        ssh.args([
+            "-F",
+            "none",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "IdentitiesOnly=yes",
+            "-o",
+            "IdentityAgent=none",
+        ])
+        .args([
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-o",
+            &known_hosts,
+            "-o",
+            "ConnectTimeout=20",
+        ])
+        .arg("-i")
+        .arg(self.state().join("ssh/id_ed25519"))
+        .args(["-p", &port.to_string(), &format!("tiny@{host}"), command]);
         finish(piped(ssh).spawn().expect("ssh starts"), "", BOOT)
     }
 
@@ -224,16 +275,34 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut command = Command::new("virsh");
-        command.args(["-q", "-c", &self.uri, "list", "--all", "--name"]).stdin(Stdio::null());
-        let Ok(Output { stdout, .. }) = command.output() else { return };
-        for domain in String::from_utf8_lossy(&stdout).lines().map(str::trim).filter(|it| !it.is_empty()) {
-            for act in [&["destroy", domain][..], &["undefine", domain, "--remove-all-storage"]] {
-                let _best_effort = Command::new("virsh").args(["-q", "-c", &self.uri]).args(act).output();
+        command
+            .args(["-q", "-c", &self.uri, "list", "--all", "--name"])
+            .stdin(Stdio::null());
+        let Ok(Output { stdout, .. }) = command.output() else {
+            return;
+        };
+        for domain in String::from_utf8_lossy(&stdout)
+            .lines()
+            .map(str::trim)
+            .filter(|it| !it.is_empty())
+        {
+            for act in [
+                &["destroy", domain][..],
+                &["undefine", domain, "--remove-all-storage"],
+            ] {
+                let _best_effort = Command::new("virsh")
+                    .args(["-q", "-c", &self.uri])
+                    .args(act)
+                    .output();
             }
         }
         if !self.is_system() {
-            let _best_effort = Command::new("virsh").args(["-q", "-c", &self.uri, "pool-destroy", &self.pool]).output();
-            let _best_effort = Command::new("virsh").args(["-q", "-c", &self.uri, "pool-undefine", &self.pool]).output();
+            let _best_effort = Command::new("virsh")
+                .args(["-q", "-c", &self.uri, "pool-destroy", &self.pool])
+                .output();
+            let _best_effort = Command::new("virsh")
+                .args(["-q", "-c", &self.uri, "pool-undefine", &self.pool])
+                .output();
         }
     }
 }
@@ -296,7 +365,10 @@ pub fn wait_until(what: &str, patience: Duration, mut wish: impl FnMut() -> bool
 
 /// A setting of the harness.
 pub fn setting(name: &str) -> String {
-    #[expect(clippy::disallowed_methods, reason = "the harness tells by environment where libvirt is")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the harness tells by environment where libvirt is"
+    )]
     let value = std::env::var(name);
     value.unwrap_or_else(|_| panic!("{name} is not set: run this in tests/harness, see `make test`"))
 }
@@ -313,7 +385,10 @@ fn passes(name: &str) -> bool {
 }
 
 fn piped(mut command: Command) -> Command {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -331,7 +406,11 @@ fn finish(mut child: Child, input: &str, patience: Duration) -> Said {
     std::thread::spawn(move || tell.send(child.wait()));
     let Ok(status) = ended.recv_timeout(patience) else {
         send(pid, libc::SIGKILL);
-        panic!("a command did not end within {patience:?}: {:?} {:?}", out.join(), err.join());
+        panic!(
+            "a command did not end within {patience:?}: {:?} {:?}",
+            out.join(),
+            err.join()
+        );
     };
     Said {
         code: status.expect("its end").code().unwrap_or(-1),

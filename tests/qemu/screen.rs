@@ -59,9 +59,16 @@ pub fn ssh_address(screen: &Terminal, place: &Place) -> (String, u16) {
     screen.wait("a way to log in", BOOT, |it| it.contains("tiny@"));
     let line = screen.line("tiny@").unwrap();
     let words: Vec<_> = line.split_whitespace().collect();
-    let port = words.iter().position(|it| *it == "-p").map(|at| words[at + 1].parse().unwrap());
+    let port = words
+        .iter()
+        .position(|it| *it == "-p")
+        .map(|at| words[at + 1].parse().unwrap());
     let host = words.iter().find_map(|it| it.strip_prefix("tiny@")).unwrap();
     // A NAT address of its own, or a port of this host.
-    assert_eq!((port.is_none(), host != "127.0.0.1"), (place.is_system(), place.is_system()), "{line}");
+    assert_eq!(
+        (port.is_none(), host != "127.0.0.1"),
+        (place.is_system(), place.is_system()),
+        "{line}"
+    );
     (host.to_owned(), port.unwrap_or(22))
 }

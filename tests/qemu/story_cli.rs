@@ -42,7 +42,10 @@ fn a_machine_lives_and_dies_by_commands() {
     place.refused(&["vm", "destroy", NAME], 2);
     assert_eq!(shown(&place)["status"], "running");
     let acted = place.json(&["vm", "destroy", NAME, "--yes"]);
-    assert_eq!((&acted["operation"]["state"], &acted["machine"]), (&json!("done"), &Value::Null));
+    assert_eq!(
+        (&acted["operation"]["state"], &acted["machine"]),
+        (&json!("done"), &Value::Null)
+    );
     place.assert_nothing_left();
     place.refused(&["vm", "show", NAME], 5);
     the_past_is_kept(&place);
@@ -80,12 +83,22 @@ fn every_field_has_its_value(place: &Place, machine: &Value) {
     for (field, value) in fixed.as_object().unwrap() {
         assert_eq!(&machine[field], value, "{field} of {machine}");
     }
-    assert_eq!((machine["ip"].is_string(), machine["ssh_port"].is_u64()), (place.is_system(), !place.is_system()));
+    assert_eq!(
+        (machine["ip"].is_string(), machine["ssh_port"].is_u64()),
+        (place.is_system(), !place.is_system())
+    );
     for moment in ["created_at", "started_at"] {
-        let text = machine[moment].as_str().unwrap_or_else(|| panic!("{moment} of {machine}"));
+        let text = machine[moment]
+            .as_str()
+            .unwrap_or_else(|| panic!("{moment} of {machine}"));
         assert!(text.ends_with('Z'), "{text}");
     }
-    assert!(machine["uptime"].as_i64().is_some_and(|it| (0..600).contains(&it)), "{machine}");
+    assert!(
+        machine["uptime"]
+            .as_i64()
+            .is_some_and(|it| (0..600).contains(&it)),
+        "{machine}"
+    );
     let uuid = place.virsh(&["domuuid", &format!("user1-{NAME}")]);
     assert_eq!(machine["uuid"], uuid.trim());
     let again = place.json(&["vm", "show", &format!("{ADMIN}/{NAME}")]);
@@ -124,17 +137,38 @@ fn reach(machine: &Value) -> (&str, u16) {
 
 fn the_past_is_kept(place: &Place) {
     let operations = place.json(&["op", "list"]);
-    let kinds: Vec<_> = operations.as_array().unwrap().iter().map(|it| it["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["destroy", "start", "stop", "restart", "resume", "pause", "create"]);
+    let kinds: Vec<_> = operations
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        kinds,
+        ["destroy", "start", "stop", "restart", "resume", "pause", "create"]
+    );
     let create = operations.as_array().unwrap().last().unwrap();
-    let steps: Vec<_> = create["steps"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
-    assert_eq!(steps, ["reserve", "prepare", "image", "disk", "seed", "define", "start", "address"]);
+    let steps: Vec<_> = create["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            "reserve", "prepare", "image", "disk", "seed", "define", "start", "address"
+        ]
+    );
     let id = create["id"].to_string();
     assert_eq!(place.json(&["op", "show", &id]), *create);
     assert_eq!(place.json(&["op", "wait", &id]), *create);
     place.refused(&["op", "show", "4711"], 5);
     let audit = place.json(&["audit", "verify"]);
-    assert_eq!((&audit["intact"], &audit["broken_at"]), (&json!(true), &Value::Null));
+    assert_eq!(
+        (&audit["intact"], &audit["broken_at"]),
+        (&json!(true), &Value::Null)
+    );
     assert!(audit["rows"].as_u64().is_some_and(|rows| rows >= 14), "{audit}");
     let events = place.json(&["event", "list"]);
     assert!(events.as_array().unwrap().len() >= 14, "{events}");

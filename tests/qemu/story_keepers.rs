@@ -87,7 +87,10 @@ fn foreign_domains_are_left_alone(place: &Place, both: [&Terminal; 2]) {
     let foreign = place.json(&["vm", "list", "--foreign"]);
     assert_eq!(foreign.as_array().unwrap().len(), 1, "{foreign}");
     assert_eq!(foreign[0]["name"], "somebody-elses");
-    assert!(place.machine("somebody-elses").is_none(), "a foreign domain is no machine");
+    assert!(
+        place.machine("somebody-elses").is_none(),
+        "a foreign domain is no machine"
+    );
     place.refused(&["vm", "destroy", "somebody-elses", "--yes"], 5);
     assert_eq!(place.virsh(&["dumpxml", "somebody-elses"]), before);
     place.virsh(&["undefine", "somebody-elses"]);
@@ -107,19 +110,37 @@ fn the_work_goes_on_without_its_keeper(place: &Place, one: &mut Terminal, two: &
     // The guest boots: the longest of the steps has begun.
     one.wait_line(&format!("{ADMIN}/orphan"), "address", SOON);
     serve.kill();
-    let took = one.wait("a screen to keep", TAKEOVER, |screen| !screen.contains(&keeping) && screen.contains("keeper "));
-    eprintln!("killed serve: the next keeper shows after {} ms", took.as_millis());
-    let here = [one.screen(), two.screen()].iter().filter(|it| it.contains("keeper here")).count();
+    let took = one.wait("a screen to keep", TAKEOVER, |screen| {
+        !screen.contains(&keeping) && screen.contains("keeper ")
+    });
+    eprintln!(
+        "killed serve: the next keeper shows after {} ms",
+        took.as_millis()
+    );
+    let here = [one.screen(), two.screen()]
+        .iter()
+        .filter(|it| it.contains("keeper here"))
+        .count();
     assert!(here <= 1, "two keepers");
     shows([one, two], "orphan", "● running", BOOT);
     let keepers = [&*one, two].map(|screen| screen.line("keeper ").unwrap_or_default());
-    assert_eq!(keepers.iter().filter(|it| it.contains("keeper here")).count(), 1, "{keepers:?}");
-    assert_eq!(keepers.iter().filter(|it| it.contains("keeper tui")).count(), 1, "{keepers:?}");
+    assert_eq!(
+        keepers.iter().filter(|it| it.contains("keeper here")).count(),
+        1,
+        "{keepers:?}"
+    );
+    assert_eq!(
+        keepers.iter().filter(|it| it.contains("keeper tui")).count(),
+        1,
+        "{keepers:?}"
+    );
 
     // The other way round in good order: one that is asked to end gives the keeping up.
     let serve = place.serve();
     one.wait_for(&format!("keeper serve {}", serve.pid()), TAKEOVER);
     let said = serve.stop();
     assert_eq!(said.code, 0, "{said:?}");
-    one.wait("a screen to keep", TAKEOVER, |it| it.contains("keeper here") || it.contains("keeper tui"));
+    one.wait("a screen to keep", TAKEOVER, |it| {
+        it.contains("keeper here") || it.contains("keeper tui")
+    });
 }

@@ -16,7 +16,9 @@ fn a_machine_lives_and_dies_on_the_screen() {
 
     screen::ask_for_machine(&mut screen, NAME);
     screen.press("O");
-    for step in ["reserve", "prepare", "image", "disk", "seed", "define", "start", "address"] {
+    for step in [
+        "reserve", "prepare", "image", "disk", "seed", "define", "start", "address",
+    ] {
         screen.wait_line(step, "✓", BOOT);
     }
     screen.press(ESCAPE);
@@ -24,7 +26,11 @@ fn a_machine_lives_and_dies_on_the_screen() {
     screen.wait_line(&row, "● running", BOOT);
 
     let (host, port) = screen::ssh_address(&screen, &place);
-    let shown = if place.is_system() { host.clone() } else { format!(":{port}") };
+    let shown = if place.is_system() {
+        host.clone()
+    } else {
+        format!(":{port}")
+    };
     screen.wait_line(&row, &shown, SOON);
     place.assert_guest((&host, port), NAME);
 

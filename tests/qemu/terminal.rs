@@ -57,7 +57,9 @@ pub struct Modes([u32; 4]);
 impl Terminal {
     /// Starts a program on a terminal of that size.
     pub fn start(command: CommandBuilder, columns: u16, rows: u16) -> Self {
-        let pair = native_pty_system().openpty(size(columns, rows)).expect("a pseudo-terminal");
+        let pair = native_pty_system()
+            .openpty(size(columns, rows))
+            .expect("a pseudo-terminal");
         let modes = modes_of(pair.master.as_ref());
         let mut child = pair.slave.spawn_command(command).expect("the program starts");
         // The last open end of the program's side must be its own.
@@ -99,7 +101,9 @@ impl Terminal {
     /// Presses keys.
     pub fn press(&mut self, keys: &str) {
         let keyboard = self.keyboard.as_mut().expect("the terminal is open");
-        keyboard.write_all(keys.as_bytes()).expect("a terminal takes keys");
+        keyboard
+            .write_all(keys.as_bytes())
+            .expect("a terminal takes keys");
     }
 
     /// Changes the window's size.
@@ -116,31 +120,35 @@ impl Terminal {
 
     /// The first line that has these words.
     pub fn line(&self, words: &str) -> Option<String> {
-        self.screen().lines().find(|line| line.contains(words)).map(str::to_owned)
-    }
-
-    /// Everything the program has written.
-    pub fn bytes(&self) -> Vec<u8> {
-        self.wire.lock().bytes.clone()
+        self.screen()
+            .lines()
+            .find(|line| line.contains(words))
+            .map(str::to_owned)
     }
 
     /// Waits for words on the screen. Answers how long that took.
     #[track_caller]
     pub fn wait_for(&self, words: &str, patience: Duration) -> Duration {
-        self.wait(&format!("{words:?} on the screen"), patience, |screen| screen.contains(words))
+        self.wait(&format!("{words:?} on the screen"), patience, |screen| {
+            screen.contains(words)
+        })
     }
 
     /// Waits until words are gone from the screen.
     #[track_caller]
     pub fn wait_gone(&self, words: &str, patience: Duration) -> Duration {
-        self.wait(&format!("{words:?} to go"), patience, |screen| !screen.contains(words))
+        self.wait(&format!("{words:?} to go"), patience, |screen| {
+            !screen.contains(words)
+        })
     }
 
     /// Waits until the line with `name` also has `words`.
     #[track_caller]
     pub fn wait_line(&self, name: &str, words: &str, patience: Duration) -> Duration {
         self.wait(&format!("{words:?} beside {name:?}"), patience, |screen| {
-            screen.lines().any(|line| line.contains(name) && line.contains(words))
+            screen
+                .lines()
+                .any(|line| line.contains(name) && line.contains(words))
         })
     }
 
@@ -216,7 +224,10 @@ impl Terminal {
         for (is, what) in wrong {
             assert!(!is, "{what}{}", seen.describe());
         }
-        for (sequence, what) in [("\x1b[?1049l", "leave the alternate screen"), ("\x1b[?25h", "show the cursor")] {
+        for (sequence, what) in [
+            ("\x1b[?1049l", "leave the alternate screen"),
+            ("\x1b[?25h", "show the cursor"),
+        ] {
             assert!(seen.wrote(sequence), "it never wrote the sequence to {what}");
         }
     }
@@ -225,8 +236,15 @@ impl Terminal {
     #[track_caller]
     pub fn assert_taken(&self) {
         let master = self.master.as_ref().expect("the terminal is open");
-        assert_ne!(modes_of(master.as_ref()), self.modes, "the terminal's modes are untouched");
-        assert!(self.wire.lock().emulator.screen().alternate_screen(), "no alternate screen");
+        assert_ne!(
+            modes_of(master.as_ref()),
+            self.modes,
+            "the terminal's modes are untouched"
+        );
+        assert!(
+            self.wire.lock().emulator.screen().alternate_screen(),
+            "no alternate screen"
+        );
     }
 
     /// Asserts that libvirt's own words, as its library writes them to standard error
@@ -235,7 +253,11 @@ impl Terminal {
     pub fn assert_no_words_of_libvirt(&self) {
         let seen = self.wire.lock();
         for words in ["error : ", "warning : ", "info : "] {
-            assert!(!seen.wrote(words), "libvirt's words are in the output{}", seen.describe());
+            assert!(
+                !seen.wrote(words),
+                "libvirt's words are in the output{}",
+                seen.describe()
+            );
         }
     }
 }
@@ -254,13 +276,18 @@ impl Wire {
     }
 
     fn wait<'s>(&self, seen: MutexGuard<'s, Seen>, patience: Duration) -> MutexGuard<'s, Seen> {
-        self.changed.wait_timeout(seen, patience).unwrap_or_else(PoisonError::into_inner).0
+        self.changed
+            .wait_timeout(seen, patience)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
     }
 }
 
 impl Seen {
     fn wrote(&self, text: &str) -> bool {
-        self.bytes.windows(text.len()).any(|window| window == text.as_bytes())
+        self.bytes
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
     }
 
     /// The screen and the end of what came, for a failure.
@@ -285,13 +312,19 @@ impl Seen {
 fn read(mut device: File, wire: &Wire) {
     let mut buffer = [0; 16 * 1024];
     while !wire.closing.load(Ordering::SeqCst) {
-        let mut watched = libc::pollfd { fd: device.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        let mut watched = libc::pollfd {
+            fd: device.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
         // SAFETY: one valid pollfd of an open file, and the count says one.
         if unsafe { libc::poll(&raw mut watched, 1, CLOSING_MS) } <= 0 {
             continue;
         }
         // The other side's last close is told as an error (EIO).
-        let Ok(count @ 1..) = device.read(&mut buffer) else { break };
+        let Ok(count @ 1..) = device.read(&mut buffer) else {
+            break;
+        };
         let mut seen = wire.lock();
         seen.emulator.process(&buffer[..count]);
         seen.bytes.extend_from_slice(&buffer[..count]);
@@ -302,7 +335,11 @@ fn read(mut device: File, wire: &Wire) {
 }
 
 fn size(columns: u16, rows: u16) -> PtySize {
-    PtySize { rows, cols: columns, ..PtySize::default() }
+    PtySize {
+        rows,
+        cols: columns,
+        ..PtySize::default()
+    }
 }
 
 /// The test's side of the terminal as a file. (portable-pty's own writer types an end of file
