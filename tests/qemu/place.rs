@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 pub const SOON: Duration = Duration::from_secs(30);
 /// For a guest that boots or powers off, emulated, on a busy machine.
 pub const BOOT: Duration = Duration::from_secs(100);
+/// What ssh ends with when it did not get through (ssh(1)).
+const SSH_FAILED: i32 = 255;
 /// Between two looks at something that tells nobody when it changes.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
 
@@ -264,10 +266,15 @@ impl Place {
         finish(piped(ssh).spawn().expect("ssh starts"), "", BOOT)
     }
 
-    /// Asserts that the guest behind an address is the one of that name, by its own word.
+    /// Asserts that the guest behind an address is the one of that name, by its own word. A guest
+    /// that boots again has its address (the lease) before its SSH server answers.
     #[track_caller]
     pub fn assert_guest(&self, (host, port): (&str, u16), name: &str) {
-        let said = self.ssh(host, port, "hostname");
+        let mut said = None;
+        wait_until("the guest's SSH server", BOOT, || {
+            said.insert(self.ssh(host, port, "hostname")).code != SSH_FAILED
+        });
+        let said = said.expect("it was asked");
         assert_eq!((said.code, said.out.trim()), (0, name), "{said:?}");
     }
 }

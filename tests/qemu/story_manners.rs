@@ -1,15 +1,20 @@
 //! Manners: the terminal is given back however the program ends, a closed one is left alone, and
 //! a libvirt that goes away or a process that is killed breaks nothing.
 
-use crate::place::{ADMIN, BOOT, Place, SOON, process_state, program, wait_until};
+use crate::place::{ADMIN, BOOT, Place, SOON, process_state, program, setting, wait_until};
 use crate::screen;
 use crate::terminal::{CTRL_C, CTRL_Z, ENTER, Terminal, send};
 use serde_json::json;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 /// How long the program may outlive its terminal.
 const HANG_UP: Duration = Duration::from_secs(2);
+/// How long a libvirtd may hang before the screen says so: 5 s (DESIGN), and one refresh.
+const HUNG: Duration = Duration::from_secs(7);
+/// How long a key may take whatever libvirt does.
+const ANSWER: Duration = Duration::from_secs(1);
 
 #[test]
 fn signals_give_the_terminal_back() {
@@ -104,38 +109,27 @@ fn libvirt_may_go_and_come() {
     let place = Place::new("libvirtd");
     place.register();
     let mut screen = open(&place);
-    let before = daemon(&place);
+    let daemon = Daemon::of(&place);
+    let before = daemon.pid().expect("a libvirtd");
     send(before, libc::SIGKILL);
-    wait_until("the daemon's end", SOON, || {
-        matches!(process_state(before), None | Some('Z'))
-    });
+    wait_until("the daemon's end", SOON, || daemon.pid() != Some(before));
     if place.is_system() {
         screen.wait_for("libvirt ✗ down", SOON);
-        // Keys still answer.
-        screen.press("?");
-        screen.wait_for("every key, and what it does", SOON);
-        screen.press("q");
+        keys_answer(&mut screen);
         place.refused(&["vm", "list"], 7);
-        let started = Command::new("libvirtd")
-            .arg("-d")
-            .status()
-            .expect("libvirtd is installed");
-        assert!(started.success(), "{started}");
+        daemon.start();
     }
-    // A user's own daemon is started by libvirt's library, on the next call.
     wait_until("another daemon", SOON, || {
-        try_daemon(&place).is_some_and(|pid| pid != before)
+        daemon.pid().is_some_and(|pid| pid != before)
     });
     screen.wait_for("libvirt ● up", SOON);
 
     // One that hangs is worse than one that is gone.
-    let hanging = daemon(&place);
+    let hanging = daemon.pid().expect("a libvirtd");
     send(hanging, libc::SIGSTOP);
-    let took = screen.wait_for("libvirt ◌ silent", Duration::from_secs(10));
+    let took = screen.wait_for("libvirt ◌ silent", HUNG);
     eprintln!("a hung libvirtd shows after {} ms", took.as_millis());
-    screen.press("?");
-    screen.wait_for("every key, and what it does", SOON);
-    screen.press("q");
+    keys_answer(&mut screen);
     send(hanging, libc::SIGCONT);
     screen.wait_for("libvirt ● up", SOON);
 
@@ -150,17 +144,12 @@ fn libvirt_may_go_and_come() {
 fn a_killed_screen_leaves_no_orphan() {
     let place = Place::new("killed");
     place.register();
-    for step in ["define", "address"] {
-        let name = format!("torn-{step}");
+    for (name, step) in [("torn-1", "◌ pending"), ("torn-2", "address")] {
         let mut screen = open(&place);
         screen.wait_for("keeper here", SOON);
-        screen::ask_for_machine(&mut screen, &name);
+        screen::ask_for_machine(&mut screen, name);
         let row = format!("{ADMIN}/{name}");
-        if step == "address" {
-            screen.wait_line(&row, "address", SOON);
-        } else {
-            screen.wait_line(&row, "◌ pending", SOON);
-        }
+        screen.wait_line(&row, step, SOON);
         screen.signal(libc::SIGKILL);
         screen.wait_end(SOON);
 
@@ -175,17 +164,25 @@ fn a_killed_screen_leaves_no_orphan() {
             place.json(&["op", "list", "--active"]) == json!([])
         });
         let domains = place.domains();
-        match place.machine(&name) {
+        match place.machine(name) {
             Some(machine) => {
                 assert_eq!(machine["status"], "running", "{machine}");
                 assert_eq!(domains, [format!("user1-{name}")]);
-                place.ok(&["vm", "destroy", &name, "--yes"]);
+                place.ok(&["vm", "destroy", name, "--yes"]);
             }
             None => assert_eq!(domains, Vec::<String>::new()),
         }
         place.assert_nothing_left();
     }
     place.ok(&["audit", "verify"]);
+}
+
+#[track_caller]
+fn keys_answer(screen: &mut Terminal) {
+    screen.press("?");
+    screen.wait_for("╭ Keys ──", ANSWER);
+    screen.press("q");
+    screen.wait_gone("╭ Keys ──", ANSWER);
 }
 
 fn open(place: &Place) -> Terminal {
@@ -198,19 +195,52 @@ fn signed_in(screen: &Terminal) {
     screen::signed_in(screen);
 }
 
-/// The process number of the libvirtd that serves this place.
-fn daemon(place: &Place) -> u32 {
-    try_daemon(place).expect("a libvirtd")
+/// The libvirtd of the private libvirt, which a story may harm: it is well again afterwards.
+struct Daemon {
+    /// Where it leaves its process number.
+    pid_file: PathBuf,
+    is_system: bool,
 }
 
-fn try_daemon(place: &Place) -> Option<u32> {
-    let folder = match place.is_system() {
-        true => "/run".to_owned(),
-        false => format!("{}/libvirt", crate::place::setting("XDG_RUNTIME_DIR")),
-    };
-    std::fs::read_to_string(format!("{folder}/libvirtd.pid"))
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
+impl Daemon {
+    fn of(place: &Place) -> Self {
+        let folder = match place.is_system() {
+            true => PathBuf::from("/run"),
+            false => PathBuf::from(setting("XDG_RUNTIME_DIR")).join("libvirt"),
+        };
+        Self {
+            pid_file: folder.join("libvirtd.pid"),
+            is_system: place.is_system(),
+        }
+    }
+
+    /// Its process number, if it runs.
+    fn pid(&self) -> Option<u32> {
+        let pid = std::fs::read_to_string(&self.pid_file)
+            .ok()?
+            .trim()
+            .parse()
+            .ok()?;
+        matches!(process_state(pid), Some(state) if state != 'Z').then_some(pid)
+    }
+
+    /// Starts it. A user's own is started by libvirt's library, on the next call.
+    fn start(&self) {
+        if self.is_system {
+            let started = Command::new("libvirtd")
+                .arg("-d")
+                .status()
+                .expect("libvirtd is installed");
+            assert!(started.success(), "{started}");
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        match self.pid() {
+            Some(pid) => send(pid, libc::SIGCONT),
+            None => self.start(),
+        }
+    }
 }
