@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -207,15 +207,22 @@ impl Place {
 
     /// The files in the pool's folder that are machines' and not images'.
     #[track_caller]
-    pub fn files_of_machines(&self) -> Vec<String> {
+    pub fn files_of_machines(&self) -> Vec<PathBuf> {
         let described = self.try_virsh(&["pool-dumpxml", &self.pool]);
         let Some((_, rest)) = described.out.split_once("<path>") else {
             return Vec::new();
         };
         let (folder, _) = rest.split_once("</path>").expect("the end of the path");
-        let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder}: {error}"));
-        let names = entries.map(|it| it.expect("an entry").file_name().to_string_lossy().into_owned());
-        names.filter(|it| it.starts_with("user")).collect()
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            return Vec::new();
+        };
+        let files = entries.map(|it| it.expect("an entry").path());
+        files
+            .filter(|it| {
+                it.file_name()
+                    .is_some_and(|name| name.to_string_lossy().starts_with("user"))
+            })
+            .collect()
     }
 
     /// Asserts that nothing is left of any machine: on disk, in libvirt, in the database.
@@ -280,36 +287,33 @@ impl Place {
 }
 
 impl Drop for Place {
+    /// A story that failed may have left anything, and must not fail the next one.
     fn drop(&mut self) {
-        let mut command = Command::new("virsh");
-        command
-            .args(["-q", "-c", &self.uri, "list", "--all", "--name"])
-            .stdin(Stdio::null());
-        let Ok(Output { stdout, .. }) = command.output() else {
-            return;
+        let virsh = |arguments: &[&str]| {
+            let mut command = Command::new("virsh");
+            command
+                .args(["-q", "-c", &self.uri])
+                .args(arguments)
+                .stdin(Stdio::null());
+            // Best effort: what stays is seen by the next story that looks.
+            command
+                .output()
+                .map(|it| String::from_utf8_lossy(&it.stdout).into_owned())
+                .unwrap_or_default()
         };
-        for domain in String::from_utf8_lossy(&stdout)
+        for domain in virsh(&["list", "--all", "--name"])
             .lines()
-            .map(str::trim)
-            .filter(|it| !it.is_empty())
+            .filter(|it| !it.trim().is_empty())
         {
-            for act in [
-                &["destroy", domain][..],
-                &["undefine", domain, "--remove-all-storage"],
-            ] {
-                let _best_effort = Command::new("virsh")
-                    .args(["-q", "-c", &self.uri])
-                    .args(act)
-                    .output();
-            }
+            virsh(&["destroy", domain.trim()]);
+            virsh(&["undefine", domain.trim()]);
+        }
+        for file in self.files_of_machines() {
+            let _gone_already = std::fs::remove_file(file);
         }
         if !self.is_system() {
-            let _best_effort = Command::new("virsh")
-                .args(["-q", "-c", &self.uri, "pool-destroy", &self.pool])
-                .output();
-            let _best_effort = Command::new("virsh")
-                .args(["-q", "-c", &self.uri, "pool-undefine", &self.pool])
-                .output();
+            virsh(&["pool-destroy", &self.pool]);
+            virsh(&["pool-undefine", &self.pool]);
         }
     }
 }

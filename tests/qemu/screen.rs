@@ -45,7 +45,7 @@ pub fn ask_for_machine(screen: &mut Terminal, name: &str) {
 #[track_caller]
 pub fn destroy(screen: &mut Terminal, name: &str) {
     screen.press("D");
-    screen.wait_for("it cannot be undone", SOON);
+    screen.wait_for("╭ Destroy ──", SOON);
     screen.press(name);
     screen.wait_gone("not yet the machine's name", SOON);
     screen.press(ENTER);

@@ -36,12 +36,13 @@ fn a_machine_lives_and_dies_on_the_screen() {
 
     screen.press("S");
     screen.wait_line(&row, "○ stopped", BOOT);
+    // Until the operation is over, the keys for others are refused.
+    screen.wait_for("tale: powered off", SOON);
     let domain = format!("user1-{NAME}");
     assert_eq!(place.virsh(&["domstate", &domain]).trim(), "shut off");
 
     screen.press("s");
     screen.wait_line(&row, "● running", BOOT);
-    // The same machine again: what is known to have changed is only what the screen says.
     screen.wait_for("tale: started", BOOT);
     let (host, port) = screen::ssh_address(&screen, &place);
     place.assert_guest((&host, port), NAME);
