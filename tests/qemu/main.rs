@@ -9,9 +9,11 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test may stop at the first surprise"
+    clippy::print_stderr,
+    reason = "a test may stop at the first surprise, and tells what it measured"
 )]
 
+mod child;
 mod place;
 mod screen;
 mod story_cli;

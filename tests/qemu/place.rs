@@ -5,16 +5,15 @@
 //! a place has the stage. Whatever a place's machines left is removed when it ends, so that a
 //! story that failed does not fail the next one.
 
-use crate::terminal::{Terminal, send};
+use crate::child::{Said, Serve, finish, start, wait_until};
+use crate::terminal::Terminal;
 use portable_pty::CommandBuilder;
 use serde_json::Value;
 use std::ffi::OsString;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// For what needs no guest to boot.
 pub const SOON: Duration = Duration::from_secs(30);
@@ -22,8 +21,6 @@ pub const SOON: Duration = Duration::from_secs(30);
 pub const BOOT: Duration = Duration::from_secs(100);
 /// What ssh ends with when it did not get through (ssh(1)).
 const SSH_FAILED: i32 = 255;
-/// Between two looks at something that tells nobody when it changes.
-const LOOK_EVERY: Duration = Duration::from_millis(40);
 
 /// The password of every account here.
 pub const PASSWORD: &str = "seven-quiet-otters-9";
@@ -158,15 +155,13 @@ impl Place {
 
     fn spawn(&self, arguments: &[&str]) -> Child {
         let mut command = Command::new(program());
+        let variables = self.variables.iter().map(|(name, value)| (name, value));
         command
             .args(arguments)
             .env_clear()
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command.spawn().expect("twarga starts")
+            .envs(variables)
+            .current_dir(self.folder.path());
+        start(command)
     }
 
     /// A machine as `vm list --json` shows it.
@@ -190,7 +185,7 @@ impl Place {
     pub fn try_virsh(&self, arguments: &[&str]) -> Said {
         let mut command = Command::new("virsh");
         command.args(["-q", "-c", &self.uri]).args(arguments);
-        finish(piped(command).spawn().expect("virsh starts"), "", SOON)
+        finish(start(command), "", SOON)
     }
 
     /// The domains that libvirt has, by name.
@@ -270,13 +265,26 @@ impl Place {
         .arg("-i")
         .arg(self.state().join("ssh/id_ed25519"))
         .args(["-p", &port.to_string(), &format!("tiny@{host}"), command]);
-        finish(piped(ssh).spawn().expect("ssh starts"), "", BOOT)
+        finish(start(ssh), "", BOOT)
+    }
+
+    /// Asserts that a machine can be logged in to, where `vm list --json` says it is.
+    #[track_caller]
+    pub fn assert_guest(&self, machine: &Value) {
+        let name = machine["name"].as_str().expect("a name");
+        match (machine["ip"].as_str(), machine["ssh_port"].as_u64()) {
+            (Some(ip), _) => self.assert_answers((ip, 22), name),
+            (None, Some(port)) => {
+                self.assert_answers(("127.0.0.1", u16::try_from(port).expect("a port")), name)
+            }
+            (None, None) => panic!("no way to reach {machine}"),
+        }
     }
 
     /// Asserts that the guest behind an address is the one of that name, by its own word. A guest
     /// that boots again has its address (the lease) before its SSH server answers.
     #[track_caller]
-    pub fn assert_guest(&self, (host, port): (&str, u16), name: &str) {
+    pub fn assert_answers(&self, (host, port): (&str, u16), name: &str) {
         let mut said = None;
         wait_until("the guest's SSH server", BOOT, || {
             said.insert(self.ssh(host, port, "hostname")).code != SSH_FAILED
@@ -318,62 +326,6 @@ impl Drop for Place {
     }
 }
 
-/// What a child process said.
-#[derive(Debug)]
-pub struct Said {
-    /// Its exit code; -1 if a signal ended it.
-    pub code: i32,
-    pub out: String,
-    pub err: String,
-}
-
-/// A running `twarga serve`.
-pub struct Serve(Child);
-
-impl Serve {
-    /// Its process number.
-    pub fn pid(&self) -> u32 {
-        self.0.id()
-    }
-
-    /// Ends it without any warning.
-    pub fn kill(mut self) {
-        self.0.kill().expect("it runs");
-        self.0.wait().expect("it ends");
-    }
-
-    /// Asks it to end; its exit code.
-    #[track_caller]
-    pub fn stop(mut self) -> Said {
-        send(self.pid(), libc::SIGTERM);
-        let child = std::mem::replace(&mut self.0, idle());
-        finish(child, "", SOON)
-    }
-}
-
-impl Drop for Serve {
-    fn drop(&mut self) {
-        let _gone_already = self.0.kill();
-        let _reaped = self.0.wait();
-    }
-}
-
-/// A child that has nothing to do: what stands where another was taken from.
-fn idle() -> Child {
-    Command::new("true").spawn().expect("true starts")
-}
-
-/// Waits for a condition that nobody tells of.
-#[track_caller]
-pub fn wait_until(what: &str, patience: Duration, mut wish: impl FnMut() -> bool) -> Duration {
-    let began = Instant::now();
-    while !wish() {
-        assert!(began.elapsed() < patience, "waited {patience:?} for {what}");
-        std::thread::park_timeout(LOOK_EVERY);
-    }
-    began.elapsed()
-}
-
 /// A setting of the harness.
 pub fn setting(name: &str) -> String {
     #[expect(
@@ -393,54 +345,4 @@ pub fn program() -> &'static str {
 /// of the surroundings must not decide how a story ends.
 fn passes(name: &str) -> bool {
     ["PATH", "HOME", "USER", "LOGNAME", "TMPDIR"].contains(&name) || name.starts_with("XDG_")
-}
-
-fn piped(mut command: Command) -> Command {
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-/// Gives a child its input, waits for its end and collects what it said.
-#[track_caller]
-fn finish(mut child: Child, input: &str, patience: Duration) -> Said {
-    let mut stdin = child.stdin.take().expect("a pipe to it");
-    // A child that does not want its input has closed it.
-    let _unread = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    let pid = child.id();
-    let out = collect(child.stdout.take().expect("a pipe from it"));
-    let err = collect(child.stderr.take().expect("a pipe from it"));
-    let (tell, ended) = mpsc::channel();
-    std::thread::spawn(move || tell.send(child.wait()));
-    let Ok(status) = ended.recv_timeout(patience) else {
-        send(pid, libc::SIGKILL);
-        panic!(
-            "a command did not end within {patience:?}: {:?} {:?}",
-            out.join(),
-            err.join()
-        );
-    };
-    Said {
-        code: status.expect("its end").code().unwrap_or(-1),
-        out: out.join().expect("its output"),
-        err: err.join().expect("its errors"),
-    }
-}
-
-fn collect(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        pipe.read_to_end(&mut bytes).expect("a pipe can be read");
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
-}
-
-/// A process's state by its letter (`T` is stopped), if there is one of that number.
-pub fn process_state(pid: u32) -> Option<char> {
-    let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
-    // The name before may hold anything, closing parentheses included.
-    stat.rsplit_once(") ")?.1.chars().next()
 }

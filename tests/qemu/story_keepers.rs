@@ -70,6 +70,9 @@ fn changes_by_virsh_show(place: &Place, both: [&Terminal; 2]) {
         let took = shows(both, "shared", state, LIVE);
         eprintln!("virsh {act}: both screens after {} ms", took.as_millis());
     }
+    // Started behind twarga's back it can be reached like any other: in session mode a domain
+    // forgets its forwarded port when it goes off.
+    place.assert_guest(&place.machine("shared").expect("it is listed"));
 }
 
 /// A domain that somebody else made is shown, as what it is, and nothing is done to it.

@@ -1,7 +1,8 @@
 //! Manners: the terminal is given back however the program ends, a closed one is left alone, and
 //! a libvirt that goes away or a process that is killed breaks nothing.
 
-use crate::place::{ADMIN, BOOT, Place, SOON, process_state, program, setting, wait_until};
+use crate::child::{process_state, wait_until};
+use crate::place::{ADMIN, BOOT, Place, SOON, program, setting};
 use crate::screen;
 use crate::terminal::{CTRL_C, CTRL_Z, ENTER, Terminal, send};
 use serde_json::json;

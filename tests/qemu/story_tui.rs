@@ -32,7 +32,7 @@ fn a_machine_lives_and_dies_on_the_screen() {
         format!(":{port}")
     };
     screen.wait_line(&row, &shown, SOON);
-    place.assert_guest((&host, port), NAME);
+    place.assert_answers((&host, port), NAME);
 
     screen.press("S");
     screen.wait_line(&row, "○ stopped", BOOT);
@@ -45,7 +45,7 @@ fn a_machine_lives_and_dies_on_the_screen() {
     screen.wait_line(&row, "● running", BOOT);
     screen.wait_for("tale: started", BOOT);
     let (host, port) = screen::ssh_address(&screen, &place);
-    place.assert_guest((&host, port), NAME);
+    place.assert_answers((&host, port), NAME);
 
     screen::destroy(&mut screen, NAME);
     screen.wait_for("no machines yet: n makes one", SOON);
