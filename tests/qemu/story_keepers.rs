@@ -1,5 +1,6 @@
 //! Several processes on one state directory: one of them keeps, all of them are live.
 
+use crate::child::wait_until;
 use crate::place::{ADMIN, BOOT, Place, SOON};
 use crate::screen;
 use crate::terminal::Terminal;
@@ -72,7 +73,11 @@ fn changes_by_virsh_show(place: &Place, both: [&Terminal; 2]) {
     }
     // Started behind twarga's back it can be reached like any other: in session mode a domain
     // forgets its forwarded port when it goes off.
-    place.assert_guest(&place.machine("shared").expect("it is listed"));
+    let machine = || place.machine("shared").expect("it is listed");
+    wait_until("an address or a port", BOOT, || {
+        !machine()["ip"].is_null() || !machine()["ssh_port"].is_null()
+    });
+    place.assert_guest(&machine());
 }
 
 /// A domain that somebody else made is shown, as what it is, and nothing is done to it.

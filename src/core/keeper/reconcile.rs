@@ -4,7 +4,7 @@
 
 use crate::core::feed::status;
 use crate::core::{Core, Result};
-use crate::hypervisor::{Domain, DomainState, Lane};
+use crate::hypervisor::{Domain, DomainState, Lane, Mode};
 use crate::model::vm::Address;
 use crate::model::{EventType, NewEvent, Severity, Vm, VmStatus};
 use crate::store::Epoch;
@@ -51,7 +51,7 @@ async fn settle_all(core: &Core, epoch: Epoch, asked: &mut HashMap<Uuid, Instant
             settle_status(core, epoch, vm, domain, looked_at).await?;
         }
         if let Some(domain) = domain {
-            settle_run(core, epoch, vm, domain).await?;
+            settle_run(core, epoch, vm, domain, busy).await?;
             let due = match asked.get(&vm.uuid) {
                 None => true,
                 Some(at) => {
@@ -116,13 +116,16 @@ async fn settle_status(
 }
 
 /// Notes which run is going on and since when.
-async fn settle_run(core: &Core, epoch: Epoch, vm: &Vm, domain: &Domain) -> Result<()> {
+async fn settle_run(core: &Core, epoch: Epoch, vm: &Vm, domain: &Domain, busy: bool) -> Result<()> {
     let id = vm.id;
     let known = core.read(move |reader| Ok(reader.vm_run(id)?)).await?;
     if known == domain.run {
         return Ok(());
     }
     let (uuid, run) = (vm.uuid, domain.run);
+    if run.is_some() && !busy {
+        forward_again(core, vm).await;
+    }
     let started_at = match run {
         Some(_) => {
             let asked = core
@@ -141,6 +144,20 @@ async fn settle_run(core: &Core, epoch: Epoch, vm: &Vm, domain: &Domain) -> Resu
         Ok(writer.set_vm_run(id, run, started_at)?)
     })
     .await
+}
+
+/// Session mode: a machine that was started behind twarga's back has lost its forwarded port.
+/// What starts it through twarga forwards it by itself.
+async fn forward_again(core: &Core, vm: &Vm) {
+    let session = core.world().now().host.as_ref().is_some_and(|host| host.mode == Mode::Session);
+    let Some(port) = vm.ssh_port.filter(|_| session) else { return };
+    let uuid = vm.uuid;
+    let forwarded = core.hypervisor().call(Lane::Act, "forward a port", LOOK_DEADLINE, move |it| {
+        it.forward_ssh(uuid, port)
+    });
+    if let Err(error) = forwarded.await {
+        tracing::warn!(vm = vm.id.0, port, %error, "the machine's SSH port cannot be forwarded");
+    }
 }
 
 /// Notes the guest's address; a running guest that shows none keeps its last one.

@@ -96,7 +96,12 @@ fn read_keys(events: &Sender<Event>) {
     let mut parser = Parser::default();
     let mut buffer = [0; 4096];
     loop {
-        let found = match wait(if parser.is_waiting() { ESCAPE_MS } else { -1 }) {
+        let ready = wait(if parser.is_waiting() { ESCAPE_MS } else { -1 });
+        // The screen is gone: what is typed now is for whatever comes after this program.
+        if events.is_closed() {
+            return;
+        }
+        let found = match ready {
             Ready::Nothing => parser.flush(),
             Ready::Bytes => match read(&mut buffer) {
                 Some(0) => vec![Event::HungUp],
