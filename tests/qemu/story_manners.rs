@@ -97,7 +97,10 @@ fn suspending_gives_terminal_and_keeping_up() {
     shell.wait_for(&format!("keeper tui {}", other.pid()), SOON);
     shell.press("q");
     shell.wait("the shell's prompt", SOON, |it| {
-        it.trim_end().lines().last().is_some_and(|line| line.starts_with("bash-") && line.len() < 12)
+        it.trim_end()
+            .lines()
+            .last()
+            .is_some_and(|line| line.starts_with("bash-") && line.len() < 12)
     });
     shell.press("exit");
     shell.press(ENTER);

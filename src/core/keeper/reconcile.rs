@@ -149,12 +149,21 @@ async fn settle_run(core: &Core, epoch: Epoch, vm: &Vm, domain: &Domain, busy: b
 /// Session mode: a machine that was started behind twarga's back has lost its forwarded port.
 /// What starts it through twarga forwards it by itself.
 async fn forward_again(core: &Core, vm: &Vm) {
-    let session = core.world().now().host.as_ref().is_some_and(|host| host.mode == Mode::Session);
-    let Some(port) = vm.ssh_port.filter(|_| session) else { return };
+    let session = core
+        .world()
+        .now()
+        .host
+        .as_ref()
+        .is_some_and(|host| host.mode == Mode::Session);
+    let Some(port) = vm.ssh_port.filter(|_| session) else {
+        return;
+    };
     let uuid = vm.uuid;
-    let forwarded = core.hypervisor().call(Lane::Act, "forward a port", LOOK_DEADLINE, move |it| {
-        it.forward_ssh(uuid, port)
-    });
+    let forwarded = core
+        .hypervisor()
+        .call(Lane::Act, "forward a port", LOOK_DEADLINE, move |it| {
+            it.forward_ssh(uuid, port)
+        });
     if let Err(error) = forwarded.await {
         tracing::warn!(vm = vm.id.0, port, %error, "the machine's SSH port cannot be forwarded");
     }
