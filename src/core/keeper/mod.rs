@@ -14,7 +14,7 @@ use crate::store::{self, Epoch};
 use lock::{Bell, Lock};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout};
 
 /// Between two tries for the lock: a successor takes over within this after a keeper's death.
@@ -116,6 +116,8 @@ enum Fall {
     Outranked,
     /// Another keeper's epoch stands in the database.
     Superseded,
+    /// A part of the work ended by itself, which is a defect.
+    Broken,
 }
 
 impl Candidate {
@@ -182,8 +184,9 @@ impl Candidate {
     async fn reign(&mut self, epoch: Epoch) -> Fall {
         let bell = Bell::hang(&self.core.settings().state_dir);
         let (end, ending) = watch::channel(false);
-        let execute = tokio::spawn(execute::run(self.core.clone(), epoch, ending.clone()));
-        let reconcile = tokio::spawn(reconcile::run(self.core.clone(), epoch, ending));
+        let mut work = JoinSet::new();
+        work.spawn(execute::run(self.core.clone(), epoch, ending.clone()));
+        work.spawn(reconcile::run(self.core.clone(), epoch, ending));
         let mut beat = tokio::time::interval(BEAT_EVERY);
         let fall = loop {
             tokio::select! {
@@ -196,14 +199,18 @@ impl Candidate {
                     self.core.world().store_changed();
                     if let Ok(Some(fall)) = self.beat(epoch).await { break fall }
                 },
+                Some(ended) = work.join_next() => {
+                    tracing::error!(?ended, "background work ended by itself");
+                    break Fall::Broken;
+                }
                 changed = self.wish.changed() => {
                     if changed.is_err() || *self.wish.borrow() != Wish::Keep { break Fall::Asked }
                 }
             }
         };
         end.send_replace(true);
-        for task in [execute, reconcile] {
-            if let Err(error) = task.await {
+        while let Some(ended) = work.join_next().await {
+            if let Err(error) = ended {
                 tracing::error!(%error, "background work failed");
             }
         }

@@ -27,8 +27,13 @@ pub async fn run(core: Core, epoch: Epoch, mut ending: watch::Receiver<bool>) {
     let mut truth = core.world().subscribe();
     let mut asked: HashMap<Uuid, Instant> = HashMap::new();
     loop {
-        if let Err(error) = settle_all(&core, epoch, &mut asked).await {
-            tracing::warn!(%error, "cannot settle machines with libvirt");
+        tokio::select! {
+            settled = settle_all(&core, epoch, &mut asked) => if let Err(error) = settled {
+                tracing::warn!(%error, "cannot settle machines with libvirt");
+            },
+            // In the middle, too: each machine is settled in a transaction of its own, and a round
+            // over guests that do not answer takes minutes.
+            _ = ending.wait_for(|&ending| ending) => return,
         }
         tokio::select! {
             changed = truth.changed() => if changed.is_err() { return },

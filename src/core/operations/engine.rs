@@ -5,12 +5,15 @@
 //! between, the next keeper does the step that had begun again; so every step and every undo
 //! must bear being done twice.
 
-use super::plan::{Job, Plan, Recovery, Stop};
+use super::plan::{Job, Plan, Recovery, Stop, Work};
 use crate::core::Error;
 use crate::hypervisor;
 use crate::model::{OperationState, Progress, StepState};
 use crate::store::{self, StepRecord, Writer};
 use serde_json::Value;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
 use std::time::Duration;
 
 /// How long a step is tried again while the hypervisor is away or silent, before it fails.
@@ -128,7 +131,9 @@ impl Driver<'_> {
         let mut wait = RETRY.0;
         let mut tries = 0;
         loop {
-            let result = self.with_progress(self.plan.steps[index].run(self.job)).await;
+            let result = self
+                .with_progress(contained(self.plan.steps[index].run(self.job)))
+                .await;
             tries += 1;
             let Err(Stop::Failed(error)) = result else {
                 return result;
@@ -224,7 +229,7 @@ impl Driver<'_> {
         };
         let mut wait = RETRY.0;
         loop {
-            let error = match step.undo(self.job, &record.output).await {
+            let error = match contained(step.undo(self.job, &record.output)).await {
                 Ok(()) => return Ok(()),
                 Err(Stop::HandOver) => return Err(HandOver),
                 // A cancel of what is being undone asks for what is happening already.
@@ -285,6 +290,18 @@ impl Driver<'_> {
             wait = (wait * 2).min(RETRY.1);
         }
     }
+}
+
+/// A defect that panics fails its step and not the operation's task, so that what was begun is
+/// still undone.
+async fn contained<T>(mut work: Work<'_, T>) -> Result<T, Stop> {
+    poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))).unwrap_or_else(|_| {
+            let defect = "a defect in twarga stopped the step; the log says where".to_owned();
+            Poll::Ready(Err(Stop::Failed(Error::Internal(defect))))
+        })
+    })
+    .await
 }
 
 /// Whether the hypervisor may be back in a moment.

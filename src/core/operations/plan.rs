@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// A step's work.
 pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T, Stop>> + Send + 'a>>;
@@ -82,6 +83,8 @@ pub struct Job {
     epoch: Epoch,
     input: Value,
     ending: watch::Receiver<bool>,
+    /// Held by the call that is under way, even after its deadline.
+    turn: Arc<tokio::sync::Mutex<()>>,
     progress: Mutex<Option<Progress>>,
     remark: Mutex<Option<String>>,
 }
@@ -102,6 +105,7 @@ impl Job {
             epoch,
             input,
             ending,
+            turn: Arc::default(),
             progress: Mutex::default(),
             remark: Mutex::default(),
         }
@@ -147,13 +151,38 @@ impl Job {
     pub async fn call<T: Send + 'static>(
         &self,
         name: &'static str,
-        job: impl FnOnce(&dyn Hypervisor) -> hypervisor::Result<T> + Send + 'static,
+        work: impl FnOnce(&dyn Hypervisor) -> hypervisor::Result<T> + Send + 'static,
+    ) -> Result<T, Stop> {
+        self.call_on(Lane::Act, name, ACT_DEADLINE, work).await
+    }
+
+    /// Calls the hypervisor on a lane, for as long as `deadline`.
+    ///
+    /// A call that misses its deadline goes on, and may still make what the next one is to
+    /// remove: so an operation's calls wait for each other, however they ended.
+    ///
+    /// # Errors
+    /// The call's, and those of [`Self::host`].
+    pub async fn call_on<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        name: &'static str,
+        deadline: Duration,
+        work: impl FnOnce(&dyn Hypervisor) -> hypervisor::Result<T> + Send + 'static,
     ) -> Result<T, Stop> {
         self.host()?;
+        let late = |_| hypervisor::Error::Unresponsive {
+            call: name,
+            seconds: deadline.as_secs(),
+        };
+        let turn = timeout(deadline, self.turn.clone().lock_owned()).await.map_err(late)?;
         let done = self
             .core
             .hypervisor()
-            .call(Lane::Act, name, ACT_DEADLINE, job)
+            .call(lane, name, deadline, move |it| {
+                let _until_it_ends = turn;
+                work(it)
+            })
             .await;
         self.core.world().hypervisor_changed();
         Ok(done?)
@@ -175,14 +204,23 @@ impl Job {
     /// # Errors
     /// [`Stop::Cancelled`], [`Stop::HandOver`].
     pub async fn pause(&self, time: Duration) -> Result<(), Stop> {
-        let mut truth = self.core.world().subscribe();
+        tokio::select! {
+            () = tokio::time::sleep(time) => Ok(()),
+            stop = self.stopped() => Err(stop),
+        }
+    }
+
+    /// Waits for a reason to stop.
+    pub async fn stopped(&self) -> Stop {
+        let (mut truth, mut ending) = (self.core.world().subscribe(), self.ending.clone());
         let cancelled = async {
             // The channel ends with the core, and with it this operation's keeper.
             while !self.cancel_requested() && truth.changed().await.is_ok() {}
         };
         tokio::select! {
-            done = self.pause_undoing(time) => done,
-            () = cancelled => Err(Stop::Cancelled),
+            // An error means that the keeper is gone altogether.
+            _ = ending.wait_for(|&ending| ending) => Stop::HandOver,
+            () = cancelled => Stop::Cancelled,
         }
     }
 
