@@ -87,6 +87,27 @@ async fn five_failures_lock_an_account_in_every_process_and_never_tell_whether_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_fifth_attempt_that_is_right_locks_nothing_and_the_log_says_so() {
+    let bench = Bench::new();
+    let core = bench.core().await;
+    let alice = register(&core, "alice").await;
+    for _ in 0..4 {
+        let refused = core.sign_in(LOCAL, "alice", "wrong password").await;
+        assert!(matches!(refused, Err(Error::WrongCredentials)));
+    }
+    core.sign_in(LOCAL, "alice", PASSWORD).await.unwrap();
+    let logged = |events: Vec<twarga::model::Event>| events.iter().any(|it| it.action == "auth.locked");
+    let events = core.events(&alice, LogQuery::default()).await.unwrap();
+    assert!(!logged(events), "nobody was locked");
+    for _ in 0..5 {
+        let refused = core.sign_in(LOCAL, "alice", "wrong password").await;
+        assert!(matches!(refused, Err(Error::WrongCredentials)));
+    }
+    let events = core.events(&alice, LogQuery::default()).await.unwrap();
+    assert!(logged(events), "and now somebody was");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_tries_many_accounts_is_locked_but_others_are_not() {
     let bench = Bench::new();
     let core = bench.core().await;

@@ -170,13 +170,18 @@ impl Core {
         .await
     }
 
-    /// Ends the session.
+    /// Ends the session; one that has ended already stays so.
     ///
     /// # Errors
     /// The database's.
     pub async fn sign_out(&self, ctx: &Ctx) -> Result<()> {
-        let ctx = ctx.clone();
+        let (ctx, now) = (ctx.clone(), self.now());
         self.write(move |writer| {
+            match live_user(writer, ctx.session, now) {
+                Ok(_) => {}
+                Err(Error::NotSignedIn(_)) => return Ok(()),
+                Err(error) => return Err(error),
+            }
             writer.revoke_session(ctx.session)?;
             writer.append_event(&auth_event(&ctx, "auth.sign_out", "signed out"))?;
             Ok(())
@@ -187,10 +192,11 @@ impl Core {
     /// Notes that a front locked itself after idle time.
     ///
     /// # Errors
-    /// The database's.
+    /// [`Error::NotSignedIn`], the database's.
     pub async fn lock(&self, ctx: &Ctx) -> Result<()> {
-        let ctx = ctx.clone();
+        let (ctx, now) = (ctx.clone(), self.now());
         self.write(move |writer| {
+            live_user(writer, ctx.session, now)?;
             writer.append_event(&auth_event(&ctx, "auth.lock", "was locked after idle time"))?;
             Ok(())
         })

@@ -5,6 +5,7 @@ use super::throttle;
 use crate::core::{Core, Error, Origin, Result, Source};
 use crate::model::{EventType, NewEvent, Severity, User, UserId};
 use crate::store::Writer;
+use jiff::Timestamp;
 use serde_json::json;
 
 /// Any password against this is wrong, after as much work as against a real hash.
@@ -18,12 +19,13 @@ impl Core {
         let name = username.to_owned();
         let booked = {
             let keys = keys.clone();
-            self.write(move |writer| book_attempt(writer, &keys, &name, source))
+            self.write(move |writer| book_attempt(writer, &keys, &name))
                 .await?
         };
         let Booked {
             credentials,
             failures,
+            locks,
         } = booked;
         let password = password.to_owned();
         let checked = self
@@ -68,8 +70,13 @@ impl Core {
             }
             (credentials, ..) => {
                 let user = credentials.map(|it| it.user.id);
-                self.write(move |writer| log_failure(writer, source, user, failures))
-                    .await?;
+                self.write(move |writer| {
+                    log_failure(writer, source, user, failures)?;
+                    locks
+                        .iter()
+                        .try_for_each(|lock| log_lock(writer, source, user, lock))
+                })
+                .await?;
                 tokio::time::sleep(throttle::delay(failures)).await;
                 Err(Error::WrongCredentials)
             }
@@ -93,39 +100,39 @@ fn throttle_keys(source: Source, username: &str) -> Vec<String> {
 struct Booked {
     credentials: Option<crate::store::Credentials>,
     failures: u32,
+    /// What this attempt locks, should it turn out wrong.
+    locks: Vec<Lock>,
+}
+
+struct Lock {
+    of: &'static str,
+    failures: u32,
+    until: Timestamp,
 }
 
 /// Books an attempt under every key, or says until when none is heard.
-fn book_attempt(writer: &Writer<'_>, keys: &[String], username: &str, source: Source) -> Result<Booked> {
+fn book_attempt(writer: &Writer<'_>, keys: &[String], username: &str) -> Result<Booked> {
     let credentials = writer.credentials(username)?;
-    let mut failures = 0;
+    let (mut failures, mut locks) = (0, Vec::new());
     for key in keys {
         let booked = throttle::book(writer.throttle(key)?, writer.now())
             .map_err(|until| Error::LockedOut { until })?;
-        if let Some(until) = booked.locked_until {
-            let locked = if key.starts_with("account:") {
+        locks.extend(booked.locked_until.map(|until| Lock {
+            of: if key.starts_with("account:") {
                 "an account"
             } else {
                 "a source"
-            };
-            let mut event = NewEvent::new(
-                EventType::Auth,
-                Severity::Warning,
-                "auth.locked",
-                &format!("{locked} was locked after {} failed sign-ins", booked.failures),
-            )
-            .details(json!({ "source": source.describe(), "until": until }));
-            if let Some(credentials) = &credentials {
-                event = event.user(credentials.user.id);
-            }
-            writer.append_event(&event)?;
-        }
+            },
+            failures: booked.failures,
+            until,
+        }));
         writer.set_throttle(key, &booked)?;
         failures = failures.max(booked.failures);
     }
     Ok(Booked {
         credentials,
         failures,
+        locks,
     })
 }
 
@@ -143,6 +150,17 @@ fn log_failure(writer: &Writer<'_>, source: Source, user: Option<UserId>, failur
         &format!("failed sign-in to {whom} from {}", source.describe()),
     )
     .details(json!({ "source": source.describe(), "failures": failures }));
+    if let Some(user) = user {
+        event = event.user(user);
+    }
+    writer.append_event(&event)?;
+    Ok(())
+}
+
+fn log_lock(writer: &Writer<'_>, source: Source, user: Option<UserId>, lock: &Lock) -> Result<()> {
+    let message = format!("{} was locked after {} failed sign-ins", lock.of, lock.failures);
+    let mut event = NewEvent::new(EventType::Auth, Severity::Warning, "auth.locked", &message)
+        .details(json!({ "source": source.describe(), "until": lock.until }));
     if let Some(user) = user {
         event = event.user(user);
     }
