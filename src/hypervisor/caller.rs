@@ -10,7 +10,6 @@
 
 use super::{Error, Hypervisor, Result};
 use crate::model::text;
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -98,7 +97,7 @@ impl Caller {
                 return; // Whoever asked has given up: what was wanted then may be wrong now.
             }
             let outcome = catch_unwind(AssertUnwindSafe(|| job(hypervisor)))
-                .unwrap_or_else(|panic| Err(failed(call, &words_of(panic.as_ref()))));
+                .unwrap_or_else(|panic| Err(failed(call, &text::of_panic(panic.as_ref()))));
             // Nobody listening is the deadline's business; the outcome shows in the next refresh.
             let _ = reply.send(outcome);
         });
@@ -159,12 +158,4 @@ fn failed(call: &'static str, reason: &str) -> Error {
         call: call.into(),
         reason: reason.into(),
     }
-}
-
-/// What a panic said.
-fn words_of(panic: &(dyn Any + Send)) -> String {
-    let words = (panic.downcast_ref::<&str>().copied())
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no words");
-    format!("a bug in twarga: {}", text::visible_within(words, 200))
 }

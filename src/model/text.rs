@@ -3,6 +3,7 @@
 //! Every such text passes [`visible`] before it reaches a cell or a log. What would move the
 //! cursor, change direction or hide is shown as what it is instead of acting.
 
+use std::any::Any;
 use std::borrow::Cow;
 
 /// Makes control, bidirectional, zero-width and private-use characters visible.
@@ -34,6 +35,14 @@ pub fn visible_within(text: &str, limit: usize) -> String {
     let mut cut: String = shown.chars().take(limit.saturating_sub(1)).collect();
     cut.push('…');
     cut
+}
+
+/// What a panic said, for the error that it becomes.
+pub fn of_panic(panic: &(dyn Any + Send)) -> String {
+    let words = (panic.downcast_ref::<&str>().copied())
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no words");
+    format!("a bug in twarga: {}", visible_within(words, 200))
 }
 
 /// Characters that act, hide or reorder instead of showing (Unicode categories Cc, Cf and Co,

@@ -79,7 +79,8 @@ impl Work {
             Err(error) => {
                 tracing::error!(operation = id.0, %error, "an operation's task failed");
                 self.left.insert(id);
-                let problem = format!("a defect in twarga stopped operation {id}; the next keeper goes on with it");
+                let problem =
+                    format!("a defect in twarga stopped operation {id}; the next keeper goes on with it");
                 core.world().report("an operation", Some(problem));
             }
         }

@@ -8,7 +8,7 @@
 use super::plan::{Job, Plan, Recovery, Stop, Work};
 use crate::core::Error;
 use crate::hypervisor;
-use crate::model::{OperationState, Progress, StepState};
+use crate::model::{OperationState, Progress, StepState, text};
 use crate::store::{self, StepRecord, Writer};
 use serde_json::Value;
 use std::future::poll_fn;
@@ -296,8 +296,8 @@ impl Driver<'_> {
 /// still undone.
 async fn contained<T>(mut work: Work<'_, T>) -> Result<T, Stop> {
     poll_fn(|context| {
-        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))).unwrap_or_else(|_| {
-            let defect = "a defect in twarga stopped the step; the log says where".to_owned();
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))).unwrap_or_else(|panic| {
+            let defect = text::of_panic(panic.as_ref());
             Poll::Ready(Err(Stop::Failed(Error::Internal(defect))))
         })
     })

@@ -175,7 +175,9 @@ impl Job {
             call: name,
             seconds: deadline.as_secs(),
         };
-        let turn = timeout(deadline, self.turn.clone().lock_owned()).await.map_err(late)?;
+        let turn = timeout(deadline, self.turn.clone().lock_owned())
+            .await
+            .map_err(late)?;
         let done = self
             .core
             .hypervisor()
