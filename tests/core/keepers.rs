@@ -1,8 +1,9 @@
 //! Exactly one keeper, whoever comes and goes.
 
-use crate::bench::{Bench, LOCAL, PASSWORD, create, finish, small, until};
+use crate::bench::{Bench, LOCAL, PASSWORD, PATIENCE, create, finish, small, until};
 use twarga::core::{Keeper, KeeperKind, Keeping};
-use twarga::hypervisor::sim::Call;
+use twarga::hypervisor::sim::{Call, Guest};
+use twarga::hypervisor::{Domain, DomainState, Hypervisor};
 use twarga::model::OperationState;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,8 +100,7 @@ fn a_keeper_that_dies_in_the_middle_of_a_create_leaves_it_to_its_successor() {
             bench.sim.hang(call);
             let (_, operation) = core.create_vm(&alice, small("web-1")).await.unwrap();
             let sim = bench.sim.clone();
-            let hung =
-                tokio::task::spawn_blocking(move || sim.wait_until_hung(call, 1, crate::bench::PATIENCE));
+            let hung = tokio::task::spawn_blocking(move || sim.wait_until_hung(call, 1, PATIENCE));
             assert!(hung.await.unwrap(), "{call:?}");
             std::mem::forget(keeper);
             operation
@@ -118,4 +118,52 @@ fn a_keeper_that_dies_in_the_middle_of_a_create_leaves_it_to_its_successor() {
             keeper.end().await.unwrap();
         });
     }
+}
+
+/// Between "start" and its record the keeper dies; the successor finds a running domain, which it
+/// must not take for one that ran before.
+#[test]
+fn a_create_that_is_cancelled_after_a_death_leaves_no_running_domain() {
+    let mut bench = Bench::with_guest(Guest {
+        address: false,
+        ..Guest::default()
+    });
+    bench.settings.address_timeout = PATIENCE;
+    let doomed = tokio::runtime::Runtime::new().unwrap();
+    let operation = doomed.block_on(async {
+        let (core, keeper, alice) = bench.kept().await;
+        bench.sim.hang(Call::Start);
+        let (_, operation) = core.create_vm(&alice, small("web-1")).await.unwrap();
+        let sim = bench.sim.clone();
+        let hung = tokio::task::spawn_blocking(move || sim.wait_until_hung(Call::Start, 1, PATIENCE));
+        assert!(hung.await.unwrap());
+        std::mem::forget(keeper);
+        operation
+    });
+    doomed.shutdown_background();
+    bench.sim.release();
+    let began = std::time::Instant::now();
+    let runs = |domain: &Domain| domain.state == DomainState::Running;
+    while !bench.sim.snapshot().unwrap().domains.iter().any(runs) {
+        assert!(began.elapsed() < PATIENCE, "the dead keeper's call takes effect");
+        std::thread::yield_now();
+    }
+    let successor = tokio::runtime::Runtime::new().unwrap();
+    successor.block_on(async {
+        let core = bench.core().await;
+        let alice = core.sign_in(LOCAL, "alice", PASSWORD).await.unwrap().ctx;
+        let keeper = Keeper::start(&core, KeeperKind::Tui);
+        until(&core, &alice, "waiting for an address", |view| {
+            let waits = |step: &twarga::model::Step| step.name == "address";
+            view.operations
+                .iter()
+                .any(|it| it.current_step().is_some_and(waits))
+        })
+        .await;
+        core.cancel(&alice, operation).await.unwrap();
+        let ended = finish(&core, &alice, operation).await;
+        assert_eq!(ended.state, OperationState::Cancelled);
+        bench.assert_nothing_left("cancelled by the successor");
+        keeper.end().await.unwrap();
+    });
 }

@@ -2,11 +2,11 @@
 
 use super::files::Files;
 use super::power::settle_on;
-use super::steps::{PowerOn, Prepare, Reachable, machine};
+use super::steps::{PowerOn, Prepare, Reachable, machine, remove};
 use crate::core::images::Source;
 use crate::core::operations::{Job, Plan, Recovery, Step, Stop, Work};
 use crate::core::seed::{self, Seed};
-use crate::hypervisor::{self, DomainSpec, Mode, Network, Ownership, VolumeFormat, VolumeSpec};
+use crate::hypervisor::{DomainSpec, Mode, Network, Ownership, VolumeFormat, VolumeSpec};
 use crate::model::VmRequest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -190,16 +190,14 @@ impl Step for Define {
         Box::pin(async move {
             let vm = machine(job).await?;
             let (uuid, files) = (vm.uuid, Files::of(&vm));
-            job.call("undefine a domain", move |it| match it.undefine(uuid) {
-                Ok(()) | Err(hypervisor::Error::NotFound(_)) => {
-                    let (disk, seed) = (files.disk(), files.seed());
-                    let mut logs = files
-                        .among(&it.volumes()?)
-                        .into_iter()
-                        .filter(|it| *it != disk && *it != seed);
-                    logs.try_for_each(|name| it.delete_volume(&name))
-                }
-                Err(error) => Err(error),
+            remove(job, uuid).await?;
+            job.call("delete a machine's logs", move |it| {
+                let (disk, seed) = (files.disk(), files.seed());
+                let mut logs = files
+                    .among(&it.volumes()?)
+                    .into_iter()
+                    .filter(|it| *it != disk && *it != seed);
+                logs.try_for_each(|name| it.delete_volume(&name))
             })
             .await
         })

@@ -323,6 +323,24 @@ impl Step for Resume {
     }
 }
 
+/// Takes a domain out of libvirt, whatever it does just now. A definition that is removed under
+/// a running guest leaves the guest running, as a domain that nobody knows: so its power goes
+/// before, and again should somebody have started it in between.
+pub async fn remove(job: &Job, uuid: uuid::Uuid) -> Result<(), Stop> {
+    job.call("undefine a domain", move |it| {
+        let off = || match it.force_off(uuid) {
+            Err(hypervisor::Error::NotFound(_)) => Ok(()),
+            done => done,
+        };
+        off()?;
+        match it.undefine(uuid) {
+            Ok(()) | Err(hypervisor::Error::NotFound(_)) => off(),
+            Err(error) => Err(error),
+        }
+    })
+    .await
+}
+
 /// The domain is gone from libvirt.
 pub struct Undefine;
 
@@ -333,8 +351,7 @@ impl Step for Undefine {
 
     fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
         Box::pin(async move {
-            let uuid = machine(job).await?.uuid;
-            job.call("undefine a domain", move |it| it.undefine(uuid)).await?;
+            remove(job, machine(job).await?.uuid).await?;
             Ok(Value::Null)
         })
     }
