@@ -11,6 +11,9 @@ use std::time::Duration;
 pub const LIMIT: u32 = 5;
 /// How far apart failures may be and still count together; also how long a lock lasts.
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+/// Attempts at the same moment read the clock before their turn at the database comes, so they may
+/// be booked out of order; what is further back is a clock that jumped.
+const DISORDER: SignedDuration = SignedDuration::from_mins(1);
 
 /// Books one more attempt.
 ///
@@ -27,12 +30,12 @@ pub fn book(before: Option<Throttle>, now: Timestamp) -> Result<Throttle, Timest
     // A clock that jumped back must not stretch a lock beyond its length.
     if let Some(until) = before.locked_until
         && now < until
-        && until.duration_since(now) <= WINDOW
+        && until.duration_since(now) <= WINDOW + DISORDER
     {
         return Err(until);
     }
     let age = now.duration_since(before.window_start);
-    if before.locked_until.is_some() || age > WINDOW || age.is_negative() {
+    if before.locked_until.is_some() || age > WINDOW || age < -DISORDER {
         return Ok(fresh);
     }
     let failures = before.failures + 1;
@@ -89,6 +92,15 @@ mod tests {
     }
 
     #[test]
+    fn attempts_booked_out_of_order_count_together() {
+        let mut state = None;
+        for second in [10, 9, 8, 7, 6] {
+            state = Some(book(state, at(second)).unwrap());
+        }
+        assert_eq!(book(state, at(5)), Err(at(606)));
+    }
+
+    #[test]
     fn slow_failures_never_lock() {
         let mut state = None;
         for n in 0..100 {
@@ -112,7 +124,7 @@ mod tests {
             for time in times {
                 match book(state, at(time)) {
                     Ok(next) => state = Some(next),
-                    Err(until) => prop_assert!(until.duration_since(at(time)) <= WINDOW),
+                    Err(until) => prop_assert!(until.duration_since(at(time)) <= WINDOW + DISORDER),
                 }
             }
         }
