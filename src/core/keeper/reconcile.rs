@@ -56,7 +56,6 @@ async fn settle_all(core: &Core, epoch: Epoch, asked: &mut HashMap<Uuid, Instant
             settle_status(core, epoch, vm, domain, looked_at).await?;
         }
         if let Some(domain) = domain {
-            settle_run(core, epoch, vm, domain, busy).await?;
             let due = match asked.get(&vm.uuid) {
                 None => true,
                 Some(at) => {
@@ -68,7 +67,11 @@ async fn settle_all(core: &Core, epoch: Epoch, asked: &mut HashMap<Uuid, Instant
                         }
                 }
             };
-            if due && questions > 0 && domain.state == DomainState::Running {
+            let due = due && questions > 0 && domain.state == DomainState::Running;
+            // A domain shows before its QEMU does, which knows when it was started.
+            let timeless = due && domain.run.is_some() && vm.started_at.is_none();
+            settle_run(core, epoch, (vm, domain), Doubt { busy, timeless }).await?;
+            if due {
                 questions -= 1;
                 asked.insert(vm.uuid, Instant::now());
                 settle_address(core, epoch, vm).await?;
@@ -120,15 +123,24 @@ async fn settle_status(
     .await
 }
 
+/// What is not certain about a machine's run.
+struct Doubt {
+    /// An operation is at work on the machine.
+    busy: bool,
+    /// Nobody knows yet when the run began, and it may be asked again.
+    timeless: bool,
+}
+
 /// Notes which run is going on and since when.
-async fn settle_run(core: &Core, epoch: Epoch, vm: &Vm, domain: &Domain, busy: bool) -> Result<()> {
+async fn settle_run(core: &Core, epoch: Epoch, (vm, domain): (&Vm, &Domain), doubt: Doubt) -> Result<()> {
     let id = vm.id;
     let known = core.read(move |reader| Ok(reader.vm_run(id)?)).await?;
-    if known == domain.run {
+    let another = known != domain.run;
+    if !another && !doubt.timeless {
         return Ok(());
     }
     let (uuid, run) = (vm.uuid, domain.run);
-    if run.is_some() && !busy {
+    if another && run.is_some() && !doubt.busy {
         forward_again(core, vm).await;
     }
     let started_at = match run {
@@ -146,7 +158,12 @@ async fn settle_run(core: &Core, epoch: Epoch, vm: &Vm, domain: &Domain, busy: b
         if run.is_none() {
             writer.set_vm_address(id, None)?;
         }
-        Ok(writer.set_vm_run(id, run, started_at)?)
+        // The operation that started it may have noted it meanwhile.
+        let noted = writer
+            .vm(id)?
+            .and_then(|row| row.started_at)
+            .filter(|_| run.is_some());
+        Ok(writer.set_vm_run(id, run, started_at.or(noted))?)
     })
     .await
 }

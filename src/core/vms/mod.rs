@@ -2,6 +2,7 @@
 //! written down as an operation with its intent, and done by the keeper.
 
 mod create;
+mod destroy;
 mod files;
 mod power;
 mod request;
@@ -133,7 +134,7 @@ pub(super) fn plan(kind: OperationKind) -> &'static Plan {
         OperationKind::Restart => &power::RESTART,
         OperationKind::Pause => &power::PAUSE,
         OperationKind::Resume => &power::RESUME,
-        OperationKind::Destroy => &power::DESTROY,
+        OperationKind::Destroy => &destroy::PLAN,
     }
 }
 

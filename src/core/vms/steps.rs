@@ -1,6 +1,5 @@
 //! Steps that several operations on machines share.
 
-use super::files::Files;
 use crate::core::Error;
 use crate::core::operations::{Job, Step, Stop, Work};
 use crate::hypervisor::{self, DomainState, Mode};
@@ -70,6 +69,7 @@ impl Step for PowerOn {
             let before = job.call("look at a domain", move |it| it.state(uuid)).await?;
             let was_on = matches!(before, Some(DomainState::Running | DomainState::ShuttingDown));
             job.call("start a domain", move |it| it.start(uuid)).await?;
+            note_start(job, &vm).await?;
             if job.host()?.mode == Mode::Session {
                 forward(job, &vm).await?;
             }
@@ -87,6 +87,23 @@ impl Step for PowerOn {
             Ok(())
         })
     }
+}
+
+/// Notes when the run began: a command's process, which keeps only until its operation is done,
+/// would be gone before the reconciler asks. Not to know it is no reason to fail.
+async fn note_start(job: &Job, vm: &Vm) -> Result<(), Stop> {
+    let (uuid, id) = (vm.uuid, vm.id);
+    let asked = job.call("ask for a start time", move |it| it.started_at(uuid));
+    let started_at = match asked.await {
+        Ok(started_at) => started_at,
+        Err(Stop::Failed(_)) => None,
+        Err(stop) => return Err(stop),
+    };
+    job.write(move |writer| {
+        let run = writer.vm_run(id)?;
+        Ok(writer.set_vm_run(id, run, started_at)?)
+    })
+    .await
 }
 
 /// Cuts a domain's power; one that is gone has none.
@@ -339,53 +356,4 @@ pub async fn remove(job: &Job, uuid: uuid::Uuid) -> Result<(), Stop> {
         }
     })
     .await
-}
-
-/// The domain is gone from libvirt.
-pub struct Undefine;
-
-impl Step for Undefine {
-    fn name(&self) -> &'static str {
-        "undefine"
-    }
-
-    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
-        Box::pin(async move {
-            remove(job, machine(job).await?.uuid).await?;
-            Ok(Value::Null)
-        })
-    }
-
-    /// Destroying is not undone: it is gone on with.
-    fn undo<'a>(&'a self, _: &'a Job, _: &'a Value) -> Work<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
-/// Disk, seed and logs are gone from the pool.
-pub struct Volumes;
-
-impl Step for Volumes {
-    fn name(&self) -> &'static str {
-        "volumes"
-    }
-
-    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
-        Box::pin(async move {
-            let files = Files::of(&machine(job).await?);
-            job.call("delete a machine's volumes", move |it| {
-                files
-                    .among(&it.volumes()?)
-                    .iter()
-                    .try_for_each(|name| it.delete_volume(name))
-            })
-            .await?;
-            Ok(Value::Null)
-        })
-    }
-
-    /// Destroying is not undone: it is gone on with.
-    fn undo<'a>(&'a self, _: &'a Job, _: &'a Value) -> Work<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
 }
