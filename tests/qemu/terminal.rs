@@ -48,6 +48,8 @@ struct Seen {
     emulator: vt100::Parser,
     bytes: Vec<u8>,
     ended: Option<ExitStatus>,
+    /// Everything it wrote is here: nobody holds the terminal any more, or it was closed.
+    drained: bool,
 }
 
 /// A terminal's four words of modes (termios(3)).
@@ -69,6 +71,7 @@ impl Terminal {
                 emulator: vt100::Parser::new(rows, columns, 0),
                 bytes: Vec::new(),
                 ended: None,
+                drained: false,
             }),
             changed: Condvar::new(),
             closing: AtomicBool::new(false),
@@ -162,20 +165,20 @@ impl Terminal {
                 return began.elapsed();
             }
             let left = patience.saturating_sub(began.elapsed());
-            if left.is_zero() || seen.ended.is_some() {
+            if left.is_zero() || seen.drained {
                 panic!("waited {:?} for {what}{}", began.elapsed(), seen.describe());
             }
             seen = self.wire.wait(seen, left);
         }
     }
 
-    /// Waits for the program's end.
+    /// Waits for the program's end and its last words.
     #[track_caller]
     pub fn wait_end(&self, patience: Duration) -> ExitStatus {
         let began = Instant::now();
         let mut seen = self.wire.lock();
         loop {
-            if let Some(status) = &seen.ended {
+            if let (Some(status), true) = (&seen.ended, seen.drained) {
                 return status.clone();
             }
             let left = patience.saturating_sub(began.elapsed());
@@ -332,6 +335,8 @@ fn read(mut device: File, wire: &Wire) {
         drop(seen);
         wire.changed.notify_all();
     }
+    wire.lock().drained = true;
+    wire.changed.notify_all();
 }
 
 fn size(columns: u16, rows: u16) -> PtySize {
