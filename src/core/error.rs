@@ -14,8 +14,8 @@ pub enum Error {
     /// Name or password is wrong, or the account is deactivated: which is not told.
     #[error("name or password is wrong")]
     WrongCredentials,
-    /// Too many failures for this account or from this source.
-    #[error("too many failed sign-ins; try again {}", super::time::clock(*until))]
+    /// Too many failures for this account, or tries from this source.
+    #[error("too many tries; try again {}", super::time::clock(*until))]
     LockedOut {
         /// When the next attempt is heard.
         until: Timestamp,

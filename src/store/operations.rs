@@ -97,7 +97,7 @@ impl Reader<'_> {
         )?;
         found.map(|found| self.with_steps(found)).transpose()
     }
-    /// The input an operation was accepted with.
+    /// The input an operation was accepted with; null once it is final.
     pub fn operation_input(&self, id: OperationId) -> Result<Value> {
         let input = self.row(
             "reading an operation's input",
@@ -174,7 +174,8 @@ impl Writer<'_> {
         )?;
         Ok(OperationId(id))
     }
-    /// Moves an operation on; a final state stamps `finished_at` and clears the progress. An error
+    /// Moves an operation on; a final state stamps `finished_at`, clears the progress and forgets
+    /// the input: nothing needs it any more, and a creation's has a password's hash. An error
     /// noted before stays unless there is a new one. A final operation moves no more: it is
     /// `Missing("unfinished operation")`.
     pub fn set_operation_state(
@@ -189,6 +190,7 @@ impl Writer<'_> {
             "moving an operation on",
             "UPDATE operations
              SET state = ?2, error = ifnull(?3, error), finished_at = ?4,
+                 input = iif(?4 IS NULL, input, 'null'),
                  progress_done = iif(?4 IS NULL, progress_done, NULL),
                  progress_total = iif(?4 IS NULL, progress_total, NULL)
              WHERE id = ?1 AND finished_at IS NULL",
@@ -258,6 +260,15 @@ impl Writer<'_> {
                 error,
                 self.now_ms()
             ],
+        )
+    }
+    /// Notes what the running step found or made so far, for its undo and for doing it again.
+    pub fn note_step(&self, id: OperationId, index: usize, output: &Value) -> Result<()> {
+        self.change_one(
+            "step",
+            "noting what a step left",
+            "UPDATE steps SET output = ?3 WHERE operation = ?1 AND position = ?2",
+            params![id.0, integer(index as u64), output.to_string()],
         )
     }
     /// Notes how far the running step is.

@@ -46,6 +46,19 @@ impl Reader<'_> {
             vm,
         )
     }
+    /// Machines that are gone, with no operation at work on them, whose UUIDs begin so.
+    pub fn gone_vms(&self, uuid_beginning: &str) -> Result<Vec<Vm>> {
+        self.rows(
+            "looking for machines that are gone",
+            // `g` sorts after every hexadecimal digit and the hyphen.
+            &format!(
+                "SELECT {COLUMNS} FROM vms WHERE uuid >= ?1 AND uuid < ?1 || 'g' AND removed_at IS NOT NULL
+                 AND NOT EXISTS (SELECT 1 FROM operations WHERE vm = vms.id AND finished_at IS NULL)"
+            ),
+            [uuid_beginning],
+            vm,
+        )
+    }
     /// What a user has, machines being created or destroyed included.
     pub fn usage(&self, owner: UserId) -> Result<Usage> {
         self.one(

@@ -86,7 +86,8 @@ impl Core {
     ///
     /// # Errors
     /// [`Error::Invalid`] with every field that was refused, [`Error::NotPermitted`] if
-    /// registration is closed to the source, [`Error::Conflict`] if name or address is taken.
+    /// registration is closed to the source, [`Error::Conflict`] if name or address is taken,
+    /// [`Error::LockedOut`] after too many from one source.
     pub async fn register(&self, source: Source, registration: Registration) -> Result<SignedIn> {
         let Registration {
             username,
@@ -94,6 +95,8 @@ impl Core {
             password,
         } = registration;
         let (username, email) = check_registration(&username, &email, &password)?;
+        self.write(move |writer| proof::book_registration(writer, source))
+            .await?;
         let password_hash = self.crunch(move || password::hash(&password)).await?;
         let core = self.clone();
         self.write(move |writer| {

@@ -88,13 +88,37 @@ impl Core {
 /// directory is not a source: they could reset the count anyway.
 fn throttle_keys(source: Source, username: &str) -> Vec<String> {
     let account: String = username.chars().take(64).collect();
-    let mut keys = vec![format!("account:{account}")];
+    let account = format!("account:{account}");
+    std::iter::once(account).chain(source_key(source)).collect()
+}
+
+fn source_key(source: Source) -> Option<String> {
     match (source.address, source.origin) {
-        (Some(address), _) => keys.push(format!("source:{address}")),
-        (None, Origin::Tenant) => keys.push("source:tenant".to_owned()),
-        (None, Origin::Local) => {}
+        (Some(address), _) => Some(format!("source:{address}")),
+        (None, Origin::Tenant) => Some("source:tenant".to_owned()),
+        (None, Origin::Local) => None,
     }
-    keys
+}
+
+/// Books a registration, whatever becomes of it: each tells whether a name is taken and costs a
+/// hash, and most make a row.
+pub(super) fn book_registration(writer: &Writer<'_>, source: Source) -> Result<()> {
+    let Some(key) = source_key(source).map(|key| format!("registration:{key}")) else {
+        return Ok(());
+    };
+    let booked = throttle::book(writer.throttle(&key)?, writer.now(), throttle::REGISTRATIONS)
+        .map_err(|until| Error::LockedOut { until })?;
+    writer.set_throttle(&key, &booked)?;
+    if let Some(until) = booked.locked_until {
+        let message = format!(
+            "registering from {} was locked after {} tries",
+            source.describe(),
+            booked.failures
+        );
+        let event = NewEvent::new(EventType::Auth, Severity::Warning, "auth.locked", &message);
+        writer.append_event(&event.details(json!({ "source": source.describe(), "until": until })))?;
+    }
+    Ok(())
 }
 
 struct Booked {
@@ -115,7 +139,7 @@ fn book_attempt(writer: &Writer<'_>, keys: &[String], username: &str) -> Result<
     let credentials = writer.credentials(username)?;
     let (mut failures, mut locks) = (0, Vec::new());
     for key in keys {
-        let booked = throttle::book(writer.throttle(key)?, writer.now())
+        let booked = throttle::book(writer.throttle(key)?, writer.now(), throttle::SIGN_INS)
             .map_err(|until| Error::LockedOut { until })?;
         locks.extend(booked.locked_until.map(|until| Lock {
             of: if key.starts_with("account:") {

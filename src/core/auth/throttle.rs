@@ -7,19 +7,22 @@ use crate::store::Throttle;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
-/// Failures in [`WINDOW`] that lock.
-pub const LIMIT: u32 = 5;
+/// Failed sign-ins in [`WINDOW`] that lock.
+pub const SIGN_INS: u32 = 5;
+/// Registrations from one source in [`WINDOW`] that lock: a course of people behind one address
+/// gets in, a script that tries names or fills the database does not.
+pub const REGISTRATIONS: u32 = 20;
 /// How far apart failures may be and still count together; also how long a lock lasts.
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// Attempts at the same moment read the clock before their turn at the database comes, so they may
 /// be booked out of order; what is further back is a clock that jumped.
 const DISORDER: SignedDuration = SignedDuration::from_mins(1);
 
-/// Books one more attempt.
+/// Books one more attempt, of which `limit` lock.
 ///
 /// # Errors
 /// The moment until which attempts are not heard, if `before` is locked.
-pub fn book(before: Option<Throttle>, now: Timestamp) -> Result<Throttle, Timestamp> {
+pub fn book(before: Option<Throttle>, now: Timestamp, limit: u32) -> Result<Throttle, Timestamp> {
     let fresh = Throttle {
         failures: 1,
         window_start: now,
@@ -39,7 +42,7 @@ pub fn book(before: Option<Throttle>, now: Timestamp) -> Result<Throttle, Timest
         return Ok(fresh);
     }
     let failures = before.failures + 1;
-    let locked_until = (failures >= LIMIT).then(|| now.saturating_add(WINDOW).unwrap_or(Timestamp::MAX));
+    let locked_until = (failures >= limit).then(|| now.saturating_add(WINDOW).unwrap_or(Timestamp::MAX));
     Ok(Throttle {
         failures,
         window_start: before.window_start,
@@ -69,6 +72,10 @@ pub fn delay(failures: u32) -> Duration {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn book(before: Option<Throttle>, now: Timestamp) -> Result<Throttle, Timestamp> {
+        super::book(before, now, SIGN_INS)
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_000_000 + second).unwrap()

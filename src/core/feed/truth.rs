@@ -181,7 +181,7 @@ async fn listen(core: &Core) -> bool {
 
 async fn look_at_hypervisor(core: &Core, meter: &mut Meter) {
     if core.world().now().host.is_none() {
-        match connect(core).await {
+        match connect_aloud(core).await {
             Ok(host) => core.world().modify(|truth| truth.host = Some(Arc::new(host))),
             Err(reason) => return note_failure(core, reason),
         }
@@ -204,6 +204,25 @@ async fn look_at_hypervisor(core: &Core, meter: &mut Meter) {
             });
         }
         Err(error) => note_failure(core, error),
+    }
+}
+
+/// Connects, and says so when that takes suspiciously long: a libvirtd that hangs takes the
+/// connection and answers nothing.
+async fn connect_aloud(core: &Core) -> hypervisor::Result<Host> {
+    let began = core.now();
+    let connecting = connect(core);
+    tokio::pin!(connecting);
+    match tokio::time::timeout(SNAPSHOT_DEADLINE, &mut connecting).await {
+        Ok(connected) => connected,
+        Err(_) => {
+            core.world().modify(|truth| {
+                if truth.health == Health::Connecting {
+                    truth.health = Health::Silent { since: began };
+                }
+            });
+            connecting.await
+        }
     }
 }
 

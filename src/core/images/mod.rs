@@ -12,9 +12,10 @@ use crate::hypervisor::{Boot, Lane, Volume, VolumeFormat};
 use crate::model::{Image, Progress};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// An image as an operation keeps it: enough to go on after a restart, whatever the catalogue
@@ -121,17 +122,31 @@ impl Source {
     /// Copies what is missing into the pool.
     ///
     /// # Errors
-    /// The hypervisor's, and [`super::Error::Io`] for a file that cannot be read.
+    /// The hypervisor's, that of a file that cannot be read or is no longer the one that was
+    /// checked, [`Stop::Cancelled`] and [`Stop::HandOver`] in the middle of a copy.
     pub async fn bring(&self, job: &Job) -> Result<(), Stop> {
         // Two machines that want the same image share one copy, not two races.
-        let _one_at_a_time = job.core().importing().lock().await;
+        let _one_at_a_time = tokio::select! {
+            turn = job.core().importing().lock() => turn,
+            stop = job.stopped() => return Err(stop),
+        };
         let present = job.call("list volumes", |it| it.volumes()).await?;
         for part in self.parts() {
             if !is_whole(&present, part) {
-                part.upload(job).await?;
+                part.upload(job, self.open(part)).await?;
             }
         }
         Ok(())
+    }
+
+    /// How a part's file is opened: that of a disk image is checked once more, because it may
+    /// have been replaced since its machine was asked for.
+    fn open(&self, part: &Part) -> Open {
+        let (file, size) = (part.file.clone(), part.size);
+        match self.form {
+            Form::Disk { format, .. } => Box::new(move || own::open(&file, size, format)),
+            Form::Kernel { .. } => Box::new(move || Ok(Box::new(File::open(&file)?))),
+        }
     }
 }
 
@@ -144,34 +159,60 @@ fn marker(volume: &str) -> String {
     format!("{volume}.whole")
 }
 
+/// Opens a part's file, on a thread that may block.
+type Open = Box<dyn FnOnce() -> io::Result<Box<dyn Read>> + Send>;
+
 impl Part {
-    async fn upload(&self, job: &Job) -> Result<(), Stop> {
+    async fn upload(&self, job: &Job, open: Open) -> Result<(), Stop> {
         let (part, total) = (self.clone(), self.size);
         let (told, mut heard) = tokio::sync::watch::channel(0u64);
-        let told = Arc::new(told);
+        let given_up = Arc::new(AtomicBool::new(false));
+        let source_given_up = given_up.clone();
         // A slow disk writes 4 MiB a second; a stalled one is told from it after a minute.
         let deadline = Duration::from_secs(60 + total / (4 << 20));
-        let upload = job
-            .core()
-            .hypervisor()
-            .call(Lane::Transfer, "upload an image", deadline, move |it| {
-                let mut file = File::open(&part.file).map_err(|error| crate::hypervisor::Error::Failed {
-                    call: format!("read {}", part.file.display()),
-                    reason: error.to_string(),
-                })?;
-                it.upload(&part.volume, part.size, &mut file, &mut |done| {
-                    told.send_replace(done);
-                })?;
-                it.upload(&marker(&part.volume), 1, &mut io::Cursor::new([1u8]), &mut |_| {})
-            });
+        let upload = job.call_on(Lane::Transfer, "upload an image", deadline, move |it| {
+            let file = open().map_err(|error| crate::hypervisor::Error::Failed {
+                call: format!("read {}", part.file.display()),
+                reason: error.to_string(),
+            })?;
+            let mut source = Abandonable {
+                source: file,
+                given_up: source_given_up,
+            };
+            it.upload(&part.volume, part.size, &mut source, &mut |done| {
+                told.send_replace(done);
+            })?;
+            it.upload(&marker(&part.volume), 1, &mut io::Cursor::new([1u8]), &mut |_| {})
+        });
         tokio::pin!(upload);
         loop {
             tokio::select! {
-                done = &mut upload => return Ok(done?),
+                done = &mut upload => return done,
                 Ok(()) = heard.changed() => {
                     job.set_progress(Some(Progress { done: *heard.borrow(), total: Some(total) }));
                 }
+                stop = job.stopped() => {
+                    given_up.store(true, Ordering::Relaxed);
+                    // Its half is removed by the call itself, so that is waited for.
+                    let _ = upload.await;
+                    return Err(stop);
+                }
             }
         }
+    }
+}
+
+/// A source that ends with an error once nobody wants its bytes any more.
+struct Abandonable {
+    source: Box<dyn Read>,
+    given_up: Arc<AtomicBool>,
+}
+
+impl Read for Abandonable {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.given_up.load(Ordering::Relaxed) {
+            return Err(io::Error::other("the copy was given up"));
+        }
+        self.source.read(buffer)
     }
 }

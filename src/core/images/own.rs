@@ -9,9 +9,9 @@ use super::{Form, Part, Source};
 use crate::hypervisor::VolumeFormat;
 use crate::model::{Image, ImageKind, Readiness, text};
 use serde::Deserialize;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The operator's file.
@@ -139,44 +139,91 @@ fn image(entry: &Entry, found: Result<Found, String>) -> Image {
 
 fn inspect(entry: &Entry) -> Result<Found, String> {
     let shown = entry.file.display();
-    let failed = |error: io::Error| format!("{shown}: {error}");
     if !entry.file.is_absolute() {
         return Err(format!("{shown}: give the whole path, from / on"));
     }
-    let metadata = fs::metadata(&entry.file).map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(format!("{shown} is not a regular file"));
-    }
-    let mut header = Vec::new();
-    let mut file = File::open(&entry.file).map_err(failed)?;
-    file.by_ref()
-        .take(Qcow2::HEADER)
-        .read_to_end(&mut header)
-        .map_err(failed)?;
-    let (format, virtual_size) = match entry.format {
-        Format::Qcow2 => {
-            let header = Qcow2::read(&header).map_err(|reason| format!("{shown} {reason}"))?;
-            (VolumeFormat::Qcow2, header.virtual_size)
-        }
-        Format::Raw if header.starts_with(&Qcow2::MAGIC) => {
-            return Err(format!("{shown} is a qcow2 image, not a raw one"));
-        }
-        Format::Raw => (VolumeFormat::Raw, metadata.len()),
+    let format = match entry.format {
+        Format::Qcow2 => VolumeFormat::Qcow2,
+        Format::Raw => VolumeFormat::Raw,
     };
+    let checked = Checked::open(&entry.file, format).map_err(|error| format!("{shown}: {error}"))?;
     // Another content is another version: it gets a copy of its own in the pool.
-    let version = format!("{:x}-{:x}", metadata.len(), metadata.mtime());
+    let version = format!("{:x}-{:x}", checked.size, checked.changed_at);
     let disk = Part {
         volume: format!("image-{}-{version}", entry.id),
         file: entry.file.clone(),
-        size: metadata.len(),
+        size: checked.size,
     };
     Ok(Found {
         source: Source {
             form: Form::Disk { disk, format },
         },
         version,
-        disk_gib: virtual_size.div_ceil(1 << 30),
+        disk_gib: checked.virtual_size.div_ceil(1 << 30),
     })
+}
+
+/// An image's bytes for the pool, checked as they are read: what is copied begins with the very
+/// header that was looked at, whatever happens to the file meanwhile.
+///
+/// # Errors
+/// The system's, and what is wrong with the image, or that it is not the one of `size` bytes.
+pub fn open(file: &Path, size: u64, format: VolumeFormat) -> io::Result<Box<dyn Read>> {
+    let checked = Checked::open(file, format)?;
+    if checked.size != size {
+        return Err(io::Error::other(
+            "it was changed meanwhile; ask for the machine again",
+        ));
+    }
+    Ok(Box::new(io::Cursor::new(checked.header).chain(checked.rest)))
+}
+
+/// An image file that was opened and may be used.
+struct Checked {
+    /// Bytes.
+    size: u64,
+    /// Bytes of the disk in it.
+    virtual_size: u64,
+    /// Seconds since 1970.
+    changed_at: i64,
+    /// Its first bytes, which were checked.
+    header: Vec<u8>,
+    /// What follows them.
+    rest: File,
+}
+
+impl Checked {
+    fn open(path: &Path, format: VolumeFormat) -> io::Result<Self> {
+        // A pipe in its place would hold the thread until somebody writes.
+        let mut file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+        let mut header = Vec::new();
+        file.by_ref().take(Qcow2::HEADER).read_to_end(&mut header)?;
+        let virtual_size = match format {
+            VolumeFormat::Qcow2 => {
+                Qcow2::read(&header)
+                    .map_err(|reason| io::Error::other(format!("it {reason}")))?
+                    .virtual_size
+            }
+            VolumeFormat::Raw if header.starts_with(&Qcow2::MAGIC) => {
+                return Err(io::Error::other("it is a qcow2 image, not a raw one"));
+            }
+            VolumeFormat::Raw => metadata.len(),
+        };
+        Ok(Self {
+            size: metadata.len(),
+            virtual_size,
+            changed_at: metadata.mtime(),
+            header,
+            rest: file,
+        })
+    }
 }
 
 /// The part of a qcow2 header that decides whether it may be opened (QEMU's
@@ -296,6 +343,31 @@ mod tests {
         assert!(refusal(&header()[..20], "qcow2").contains("too short"));
         assert!(refusal(b"#!/bin/sh", "qcow2").contains("not a qcow2"));
         assert!(refusal(&header(), "raw").contains("not a raw one"));
+    }
+
+    #[test]
+    fn an_image_that_was_swapped_after_its_check_is_not_copied() {
+        let (dir, _) = catalogue(&header(), "qcow2");
+        let file = dir.path().join("disk.img");
+        let size = header().len() as u64;
+        let mut copied = Vec::new();
+        let mut source = open(&file, size, VolumeFormat::Qcow2).unwrap();
+        source.read_to_end(&mut copied).unwrap();
+        assert_eq!(copied, header(), "the whole of it, header and rest");
+        let mut evil = header();
+        evil[15] = 1;
+        fs::write(&file, &evil).unwrap();
+        let refusal = |size| {
+            let opened = open(&file, size, VolumeFormat::Qcow2);
+            opened.err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert!(refusal(size).contains("backing file"), "{}", refusal(size));
+        fs::write(&file, [header(), vec![0; 9]].concat()).unwrap();
+        assert!(refusal(size).contains("changed meanwhile"), "{}", refusal(size));
+        fs::remove_file(&file).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&file).status().unwrap();
+        assert!(made.success());
+        assert!(refusal(size).contains("not a regular file"), "{}", refusal(size));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! still its own: one that was stopped and comes back cannot write into its successor's time.
 
 mod execute;
+mod leftovers;
 mod lock;
 mod reconcile;
 
@@ -186,7 +187,8 @@ impl Candidate {
         let (end, ending) = watch::channel(false);
         let mut work = JoinSet::new();
         work.spawn(execute::run(self.core.clone(), epoch, ending.clone()));
-        work.spawn(reconcile::run(self.core.clone(), epoch, ending));
+        work.spawn(reconcile::run(self.core.clone(), epoch, ending.clone()));
+        work.spawn(leftovers::run(self.core.clone(), epoch, ending));
         let mut beat = tokio::time::interval(BEAT_EVERY);
         let fall = loop {
             tokio::select! {

@@ -38,7 +38,10 @@ pub enum Ended {
 pub async fn drive(job: &Job, plan: &Plan) -> Ended {
     match (Driver { job, plan }).drive().await {
         Ok(()) => Ended::Final,
-        Err(HandOver) => Ended::HandedOver,
+        Err(HandOver) => {
+            job.await_calls().await;
+            Ended::HandedOver
+        }
     }
 }
 
@@ -85,13 +88,16 @@ impl Driver<'_> {
             let name = step.name();
             self.persist("begin a step", move |writer| writer.begin_step(id, index, name))
                 .await?;
+            let noted = records.get(index).map_or(Value::Null, |it| it.output.clone());
+            self.job.enter_step(index, noted);
             records.truncate(index);
+            let result = self.run_step(index).await;
             records.push(StepRecord {
                 name: name.to_owned(),
                 state: StepState::Running,
-                output: Value::Null,
+                output: self.job.noted(),
             });
-            match self.run_step(index).await {
+            match result {
                 Ok(output) => {
                     records[index].state = StepState::Done;
                     records[index].output = output.clone();
@@ -105,9 +111,9 @@ impl Driver<'_> {
                 Err(Stop::Cancelled) => return self.unwind(records, None, true).await,
                 Err(Stop::Failed(error)) => {
                     let reason = error.to_string();
-                    let kept = reason.clone();
+                    let (kept, noted) = (reason.clone(), self.job.noted());
                     self.persist("end a step", move |writer| {
-                        writer.end_step(id, index, StepState::Failed, &Value::Null, Some(&kept))
+                        writer.end_step(id, index, StepState::Failed, &noted, Some(&kept))
                     })
                     .await?;
                     return match self.plan.recovery {

@@ -7,7 +7,7 @@ use crate::store::{self, Epoch, Writer};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -21,11 +21,12 @@ pub trait Step: Send + Sync {
     /// Its stable name, which the database, the screen and scripts show.
     fn name(&self) -> &'static str;
 
-    /// Acts. What it returns is kept for its undo.
+    /// Acts. What it returns is kept for its undo. What the undo must know even if the step is
+    /// never done (it failed or died half-way) goes through [`Job::note`] before the act.
     fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value>;
 
     /// Takes back what [`Step::run`] did, wholly or in part done. `output` is what it returned,
-    /// or null if it did not come so far. There is no default: a step that needs no undo says so.
+    /// else what it noted, else null. There is no default: a step that needs no undo says so.
     fn undo<'a>(&'a self, job: &'a Job, output: &'a Value) -> Work<'a, ()>;
 }
 
@@ -73,6 +74,9 @@ impl<E: Into<Error>> From<E> for Stop {
 /// capabilities anew takes up to 52 s to define a domain (DESIGN.md, Facts).
 const ACT_DEADLINE: Duration = Duration::from_secs(90);
 
+/// How long handing over waits for a call that is out; less than a keeper has for its end.
+const LAST_CALL: Duration = Duration::from_secs(5);
+
 /// One operation at work: what its steps may use.
 pub struct Job {
     /// The operation.
@@ -87,6 +91,8 @@ pub struct Job {
     turn: Arc<tokio::sync::Mutex<()>>,
     progress: Mutex<Option<Progress>>,
     remark: Mutex<Option<String>>,
+    /// The step at work, and what it noted.
+    step: Mutex<(usize, Value)>,
 }
 
 impl Job {
@@ -108,6 +114,7 @@ impl Job {
             turn: Arc::default(),
             progress: Mutex::default(),
             remark: Mutex::default(),
+            step: Mutex::default(),
         }
     }
 
@@ -190,6 +197,12 @@ impl Job {
         Ok(done?)
     }
 
+    /// Waits a moment for a call that is still out: where it ends in time, the next keeper finds
+    /// all of it or nothing. What a later end leaves behind is found by `keeper::leftovers`.
+    pub async fn await_calls(&self) {
+        let _ = timeout(LAST_CALL, self.turn.lock()).await;
+    }
+
     /// Writes to the database in the name of the keeper.
     ///
     /// # Errors
@@ -256,6 +269,34 @@ impl Job {
     /// How far the step is.
     pub fn progress(&self) -> Option<Progress> {
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes down what the running step found or is about to make, before it acts: its undo and
+    /// another try of it read this.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn note(&self, output: Value) -> Result<(), Stop> {
+        let (id, index) = (self.id, self.step().0);
+        let kept = output.clone();
+        self.write(move |writer| Ok(writer.note_step(id, index, &kept)?))
+            .await?;
+        self.step().1 = output;
+        Ok(())
+    }
+
+    /// What the running step noted, in this try or in one before; null if nothing.
+    pub fn noted(&self) -> Value {
+        self.step().1.clone()
+    }
+
+    /// Says which step is at work, and what it noted before the keeper that ran it died.
+    pub(super) fn enter_step(&self, index: usize, noted: Value) {
+        *self.step() = (index, noted);
+    }
+
+    fn step(&self) -> MutexGuard<'_, (usize, Value)> {
+        self.step.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Leaves a remark on a step that is done all the same.

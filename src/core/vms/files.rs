@@ -2,6 +2,7 @@
 
 use crate::hypervisor::Volume;
 use crate::model::Vm;
+use std::collections::BTreeSet;
 
 /// The names of a machine's volumes. They carry the beginning of its UUID, so that a machine
 /// of the same name, of another instance on the same libvirt or made later, never shares them.
@@ -16,6 +17,18 @@ impl Files {
         Self {
             stem: format!("{}_{}", vm.domain_name(), &uuid[..8]),
         }
+    }
+
+    /// How the UUIDs of the machines begin to which some volumes may belong, by the form of their
+    /// names: for looking those machines up.
+    pub fn owners_of(volumes: &[Volume]) -> BTreeSet<String> {
+        let beginning = |volume: &Volume| {
+            let (stem, _) = volume.name.split_once('.')?;
+            let (_, uuid) = stem.rsplit_once('_')?;
+            let hexadecimal = uuid.len() == 8 && uuid.chars().all(|c| c.is_ascii_hexdigit());
+            hexadecimal.then(|| uuid.to_owned())
+        };
+        volumes.iter().filter_map(beginning).collect()
     }
 
     /// Its disk.

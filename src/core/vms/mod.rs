@@ -15,9 +15,11 @@ use crate::hypervisor::{DomainState, Lane};
 use crate::model::limits::Usage;
 use crate::model::{Image, Limits, OperationId, OperationKind, User, UserId, Vm, VmId, VmStatus, text};
 use crate::store::{NewOperation, NewVm, Reader, Writer};
+pub(super) use files::Files;
 pub use request::NewMachine;
 use serde_json::Value;
 use std::time::Duration;
+pub(super) use steps::take_out;
 use uuid::Uuid;
 
 /// What can be done to a machine that exists.

@@ -2,7 +2,7 @@
 
 use crate::core::Error;
 use crate::core::operations::{Job, Step, Stop, Work};
-use crate::hypervisor::{self, DomainState, Mode};
+use crate::hypervisor::{self, DomainState, Hypervisor, Mode};
 use crate::model::Vm;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -66,22 +66,25 @@ impl Step for PowerOn {
         Box::pin(async move {
             let vm = machine(job).await?;
             let uuid = vm.uuid;
-            let before = job.call("look at a domain", move |it| it.state(uuid)).await?;
-            let was_on = matches!(before, Some(DomainState::Running | DomainState::ShuttingDown));
+            if job.noted().is_null() {
+                let before = job.call("look at a domain", move |it| it.state(uuid)).await?;
+                let was_on = !matches!(before, None | Some(DomainState::Off | DomainState::Crashed));
+                job.note(json!({ "started": !was_on })).await?;
+            }
             job.call("start a domain", move |it| it.start(uuid)).await?;
             note_start(job, &vm).await?;
             if job.host()?.mode == Mode::Session {
                 forward(job, &vm).await?;
             }
-            Ok(json!({ "started": !was_on }))
+            Ok(job.noted())
         })
     }
 
-    /// Off again, unless it ran before.
+    /// Off again, if it was off before.
     fn undo<'a>(&'a self, job: &'a Job, output: &'a Value) -> Work<'a, ()> {
         Box::pin(async move {
             let uuid = machine(job).await?.uuid;
-            if output["started"] != json!(false) {
+            if output["started"] == json!(true) {
                 off(job, uuid).await?;
             }
             Ok(())
@@ -340,20 +343,22 @@ impl Step for Resume {
     }
 }
 
+/// Takes a machine's domain out of libvirt.
+pub async fn remove(job: &Job, uuid: uuid::Uuid) -> Result<(), Stop> {
+    job.call("undefine a domain", move |it| take_out(it, uuid)).await
+}
+
 /// Takes a domain out of libvirt, whatever it does just now. A definition that is removed under
 /// a running guest leaves the guest running, as a domain that nobody knows: so its power goes
 /// before, and again should somebody have started it in between.
-pub async fn remove(job: &Job, uuid: uuid::Uuid) -> Result<(), Stop> {
-    job.call("undefine a domain", move |it| {
-        let off = || match it.force_off(uuid) {
-            Err(hypervisor::Error::NotFound(_)) => Ok(()),
-            done => done,
-        };
-        off()?;
-        match it.undefine(uuid) {
-            Ok(()) | Err(hypervisor::Error::NotFound(_)) => off(),
-            Err(error) => Err(error),
-        }
-    })
-    .await
+pub fn take_out(hypervisor: &dyn Hypervisor, uuid: uuid::Uuid) -> hypervisor::Result<()> {
+    let off = || match hypervisor.force_off(uuid) {
+        Err(hypervisor::Error::NotFound(_)) => Ok(()),
+        done => done,
+    };
+    off()?;
+    match hypervisor.undefine(uuid) {
+        Ok(()) | Err(hypervisor::Error::NotFound(_)) => off(),
+        Err(error) => Err(error),
+    }
 }
