@@ -23,6 +23,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Each look lists the pool, which libvirt reads anew from its folder: seldom enough for a big one.
+const LOOK_FOR_LEFTOVERS: Duration = Duration::from_secs(60);
+
 /// Everything that was configured, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -228,6 +231,7 @@ fn core_settings(settings: &File, surroundings: &Surroundings) -> Result<Setting
         ),
         tiny_dir,
         refresh: Duration::from_millis(settings.hypervisor.refresh_milliseconds),
+        leftovers: LOOK_FOR_LEFTOVERS,
         secret_key: (settings.secret_key != AUTO).then(|| settings.secret_key.clone()),
     })
 }

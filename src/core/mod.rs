@@ -12,6 +12,8 @@ pub mod operations;
 pub mod policy;
 mod secrets;
 mod seed;
+#[cfg(test)]
+mod tests;
 pub mod time;
 pub mod vms;
 
@@ -66,6 +68,8 @@ pub struct Settings {
     pub tiny_dir: PathBuf,
     /// Time between refreshes where the hypervisor tells of no changes.
     pub refresh: Duration,
+    /// Time between looks for what late calls left of machines that are gone.
+    pub leftovers: Duration,
     /// Given key that signs session tokens; else one is made in the state directory.
     pub secret_key: Option<String>,
 }

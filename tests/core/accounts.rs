@@ -249,3 +249,30 @@ async fn every_sign_in_failure_lock_and_sign_out_is_in_the_chained_log() {
     );
     core.sign_out(&alice).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_registers_without_end_is_locked_and_the_host_is_not() {
+    let bench = Bench::new();
+    let core = bench.core().await;
+    register(&core, "alice").await;
+    let mut refused = None;
+    for _ in 0..40 {
+        // A taken name costs as much as a new one, and tells something.
+        match core.register(TENANT, as_of("alice", PASSWORD)).await {
+            Err(Error::Conflict(_)) => {}
+            Err(Error::LockedOut { .. }) => {
+                refused = Some(());
+                break;
+            }
+            other => panic!("{:?}", other.map(drop)),
+        }
+    }
+    assert!(refused.is_some(), "it has an end");
+    let elsewhere = Source {
+        address: Some([192, 0, 2, 7].into()),
+        ..TENANT
+    };
+    core.register(elsewhere, as_of("bob", PASSWORD)).await.unwrap();
+    register(&core, "carol").await;
+    core.sign_in(TENANT, "carol", PASSWORD).await.unwrap();
+}

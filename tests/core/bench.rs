@@ -57,6 +57,7 @@ impl Bench {
             forward_ports: (42_000, 42_010),
             tiny_dir,
             refresh: Duration::from_millis(200),
+            leftovers: Duration::from_secs(3600),
             secret_key: None,
         };
         Self {

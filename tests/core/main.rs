@@ -11,3 +11,4 @@ mod bench;
 mod faults;
 mod keepers;
 mod machines;
+mod permissions;

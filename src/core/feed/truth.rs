@@ -164,8 +164,9 @@ async fn watch_hypervisor(inner: Weak<Inner>) {
         let Some(core) = inner.upgrade().map(Core) else {
             return;
         };
-        listening = listening || listen(&core).await;
         look_at_hypervisor(&core, &mut meter).await;
+        let up = core.world().now().health == Health::Up;
+        listening = listening || (up && listen(&core).await);
     }
 }
 

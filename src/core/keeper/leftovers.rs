@@ -7,7 +7,7 @@
 
 use crate::core::vms::{Files, take_out};
 use crate::core::{Core, Result};
-use crate::hypervisor::{self, Lane};
+use crate::hypervisor::{self, Hypervisor, Lane};
 use crate::model::{EventType, NewEvent, Severity, Vm};
 use crate::store::Epoch;
 use std::collections::BTreeMap;
@@ -15,8 +15,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-/// Between two looks. Each lists the pool, which libvirt reads anew from its folder.
-const LOOK_EVERY: Duration = Duration::from_secs(300);
 /// How long one call may take; long, for a libvirtd that probes QEMU again.
 const DEADLINE: Duration = Duration::from_secs(90);
 
@@ -29,14 +27,15 @@ pub async fn run(core: Core, epoch: Epoch, mut ending: watch::Receiver<bool>) {
             seen = truth.wait_for(|it| it.as_of.is_some()) => if seen.is_err() { return },
             _ = ending.wait_for(|&ending| ending) => return,
         }
+        // At the beginning of a reign, too, calls of the last one may still be out.
+        tokio::select! {
+            () = tokio::time::sleep(core.settings().leftovers) => {}
+            _ = ending.wait_for(|&ending| ending) => return,
+        }
         tokio::select! {
             done = clear(&core, epoch) => if let Err(error) = done {
                 tracing::warn!(%error, "cannot look for leftovers");
             },
-            _ = ending.wait_for(|&ending| ending) => return,
-        }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
             _ = ending.wait_for(|&ending| ending) => return,
         }
     }
@@ -62,34 +61,22 @@ async fn clear(core: &Core, epoch: Epoch) -> Result<()> {
     Ok(())
 }
 
+/// Logged before it is done: whoever interrupts this finds the rest again.
 async fn clear_machine(core: &Core, epoch: Epoch, vm: Vm) -> Result<()> {
-    let instance = core.instance();
-    let (uuid, files) = (vm.uuid, Files::of(&vm));
-    let removed = call(core, "remove leftovers", move |it| {
-        let mut removed = Vec::new();
-        let ours = match it.ownership(uuid) {
-            Ok(owner) => owner.is_some_and(|owner| owner.instance == instance && owner.machine == uuid),
-            Err(hypervisor::Error::NotFound(_)) => false,
-            Err(error) => return Err(error),
-        };
-        if ours {
-            take_out(it, uuid)?;
-            removed.push("its domain".to_owned());
-        }
-        for name in files.among(&it.volumes()?) {
-            it.delete_volume(&name)?;
-            removed.push(name);
-        }
-        Ok(removed)
+    let left = call(core, "look for leftovers", {
+        let (instance, vm) = (core.instance(), vm.clone());
+        move |it| Leftovers::of(it, instance, &vm)
     })
     .await?;
-    if removed.is_empty() {
+    if left.is_none() {
         return Ok(());
     }
+    let what = left.domain.map(|_| "its domain".to_owned());
+    let what: Vec<String> = what.into_iter().chain(left.volumes.iter().cloned()).collect();
     let message = format!(
-        "removed what a late call had left of {}: {}",
+        "removing what a late call left of {}: {}",
         vm.name,
-        removed.join(", ")
+        what.join(", ")
     );
     tracing::warn!(vm = vm.id.0, "{message}");
     core.write_as_keeper(epoch, move |writer| {
@@ -97,13 +84,47 @@ async fn clear_machine(core: &Core, epoch: Epoch, vm: Vm) -> Result<()> {
         writer.append_event(&event.vm(vm.id))?;
         Ok(())
     })
-    .await
+    .await?;
+    call(core, "remove leftovers", move |it| left.remove(it)).await
+}
+
+/// What libvirt still has of a machine that is gone.
+struct Leftovers {
+    domain: Option<Uuid>,
+    volumes: Vec<String>,
+}
+
+impl Leftovers {
+    fn of(hypervisor: &dyn Hypervisor, instance: Uuid, vm: &Vm) -> hypervisor::Result<Self> {
+        let ours = match hypervisor.ownership(vm.uuid) {
+            Ok(owner) => owner.is_some_and(|it| it.instance == instance && it.machine == vm.uuid),
+            Err(hypervisor::Error::NotFound(_)) => false,
+            Err(error) => return Err(error),
+        };
+        Ok(Self {
+            domain: ours.then_some(vm.uuid),
+            volumes: Files::of(vm).among(&hypervisor.volumes()?),
+        })
+    }
+
+    fn is_none(&self) -> bool {
+        self.domain.is_none() && self.volumes.is_empty()
+    }
+
+    fn remove(&self, hypervisor: &dyn Hypervisor) -> hypervisor::Result<()> {
+        if let Some(domain) = self.domain {
+            take_out(hypervisor, domain)?;
+        }
+        self.volumes
+            .iter()
+            .try_for_each(|name| hypervisor.delete_volume(name))
+    }
 }
 
 async fn call<T: Send + 'static>(
     core: &Core,
     name: &'static str,
-    work: impl FnOnce(&dyn hypervisor::Hypervisor) -> hypervisor::Result<T> + Send + 'static,
+    work: impl FnOnce(&dyn Hypervisor) -> hypervisor::Result<T> + Send + 'static,
 ) -> Result<T> {
     Ok(core.hypervisor().call(Lane::Act, name, DEADLINE, work).await?)
 }

@@ -189,8 +189,20 @@ impl Candidate {
         work.spawn(execute::run(self.core.clone(), epoch, ending.clone()));
         work.spawn(reconcile::run(self.core.clone(), epoch, ending.clone()));
         work.spawn(leftovers::run(self.core.clone(), epoch, ending));
+        let fall = self.oversee(epoch, &bell, &mut work).await;
+        end.send_replace(true);
+        while let Some(ended) = work.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "background work failed");
+            }
+        }
+        fall
+    }
+
+    /// Shows that the keeper lives until it must stop, or until a part of its work ended.
+    async fn oversee(&mut self, epoch: Epoch, bell: &Bell, work: &mut JoinSet<()>) -> Fall {
         let mut beat = tokio::time::interval(BEAT_EVERY);
-        let fall = loop {
+        loop {
             tokio::select! {
                 _ = beat.tick() => match self.beat(epoch).await {
                     Ok(None) => {}
@@ -209,14 +221,7 @@ impl Candidate {
                     if changed.is_err() || *self.wish.borrow() != Wish::Keep { break Fall::Asked }
                 }
             }
-        };
-        end.send_replace(true);
-        while let Some(ended) = work.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "background work failed");
-            }
         }
-        fall
     }
 
     /// Shows that the keeper lives, and looks whether it should go.
@@ -262,5 +267,34 @@ impl Candidate {
             let fresh = now.duration_since(row.beat_at).unsigned_abs() < GIVE_WAY;
             row.released && fresh && row.wanted_by > Some(kind)
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A part of the work that ends by itself is a defect: the reign ends, and the others with it.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_reign_whose_work_breaks_ends() {
+        let (core, dir) = crate::core::tests::core().await;
+        let (_wish, heard) = watch::channel(Wish::Keep);
+        let (reigning, _) = watch::channel(false);
+        let epoch = core
+            .write(|writer| Ok(writer.claim_keeper(std::process::id(), KeeperKind::Tui)?))
+            .await
+            .unwrap();
+        let mut candidate = Candidate {
+            core,
+            kind: KeeperKind::Tui,
+            wish: heard,
+            reigning,
+        };
+        let bell = Bell::hang(dir.path());
+        let mut work = JoinSet::new();
+        work.spawn(std::future::pending());
+        work.spawn(async { panic!("for the story") });
+        let fall = timeout(END_WITHIN, candidate.oversee(epoch, &bell, &mut work)).await;
+        assert!(matches!(fall, Ok(Fall::Broken)));
     }
 }

@@ -317,3 +317,22 @@ fn is_away(error: &hypervisor::Error) -> bool {
         hypervisor::Error::Unavailable { .. } | hypervisor::Error::Unresponsive { .. }
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_step_that_panics_fails_and_takes_nobody_with_it() {
+        let defect: Work<'_, ()> = Box::pin(async { panic!("for the story") });
+        let Err(Stop::Failed(error)) = contained(defect).await else {
+            panic!("it fails")
+        };
+        assert!(error.to_string().contains("for the story"), "{error}");
+        let well: Work<'_, u8> = Box::pin(async {
+            tokio::task::yield_now().await;
+            Ok(7)
+        });
+        assert!(matches!(contained(well).await, Ok(7)));
+    }
+}

@@ -1,0 +1,275 @@
+//! Every core operation, asked for by everybody. The operations are found by parsing the core: one
+//! that the table below does not name fails the test.
+
+use crate::bench::{Bench, LOCAL, PASSWORD, create, register, small};
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use twarga::core::{Action, Core, Ctx, Error, LogQuery, OperationQuery};
+use twarga::model::{OperationId, Preferences, VmId};
+
+/// What carol owns.
+#[derive(Clone, Copy)]
+struct Goods {
+    vm: VmId,
+    /// Final, so that nobody waits for it.
+    operation: OperationId,
+}
+
+type Asked = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
+
+/// One operation: its name, how it is asked for, and the answers to a caller whose session has
+/// ended, a stranger, the owner, an auditor and an admin.
+type Row = (&'static str, fn(Core, Ctx, Goods) -> Asked, [&'static str; 5]);
+
+/// Asks, and drops what comes back.
+macro_rules! ask {
+    ($core:ident, $ctx:ident, $goods:ident => $call:expr) => {
+        |$core, $ctx, $goods| {
+            let _ = $goods;
+            Box::pin(async move { $call.await.map(drop) })
+        }
+    };
+}
+
+const OUT: &str = "not signed in";
+const NONE: &str = "not found";
+const NO: &str = "not permitted";
+const YES: &str = "yes";
+
+const TABLE: &[Row] = &[
+    (
+        "images",
+        ask!(core, ctx, it => core.images(&ctx)),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
+        "allowance",
+        ask!(core, ctx, it => core.allowance(&ctx)),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
+        "create_vm",
+        ask!(core, ctx, it => core.create_vm(&ctx, small("one-more"))),
+        [OUT, YES, YES, NO, YES],
+    ),
+    (
+        "act",
+        ask!(core, ctx, it => core.act(&ctx, it.vm, Action::Stop)),
+        [OUT, NONE, YES, NO, YES],
+    ),
+    (
+        "find_vm",
+        ask!(core, ctx, it => core.find_vm(&ctx, "carol/box")),
+        [OUT, NONE, YES, YES, YES],
+    ),
+    (
+        "operations",
+        ask!(core, ctx, it => core.operations(&ctx, OperationQuery::default())),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
+        "operation",
+        ask!(core, ctx, it => core.operation(&ctx, it.operation)),
+        [OUT, NONE, YES, YES, YES],
+    ),
+    (
+        "wait",
+        ask!(core, ctx, it => core.wait(&ctx, it.operation, |_| {})),
+        [OUT, NONE, YES, YES, YES],
+    ),
+    (
+        "cancel",
+        ask!(core, ctx, it => core.cancel(&ctx, it.operation)),
+        [OUT, NONE, YES, NO, YES],
+    ),
+    (
+        "events",
+        ask!(core, ctx, it => core.events(&ctx, LogQuery::default())),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
+        "verify_log",
+        ask!(core, ctx, it => core.verify_log(&ctx)),
+        [OUT, NO, NO, YES, YES],
+    ),
+    (
+        "watch",
+        ask!(core, ctx, it => core.watch(&ctx)),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
+        "lock",
+        ask!(core, ctx, it => core.lock(&ctx)),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
+        "unlock",
+        ask!(core, ctx, it => core.unlock(&ctx, PASSWORD)),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
+        "preferences",
+        ask!(core, ctx, it => core.preferences(&ctx)),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
+        "set_preferences",
+        ask!(core, ctx, it => core.set_preferences(&ctx, Preferences::default())),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
+        "change_password",
+        ask!(core, ctx, it => core.change_password(&ctx, PASSWORD, PASSWORD)),
+        [OUT, YES, YES, YES, YES],
+    ),
+    // The last one: it ends the session. One that has ended stays so, which is no error.
+    (
+        "sign_out",
+        ask!(core, ctx, it => core.sign_out(&ctx)),
+        [YES, YES, YES, YES, YES],
+    ),
+];
+
+/// What the core offers to somebody who is not signed in, or to whoever assembled it.
+const WITHOUT_CALLER: &[&str] = &[
+    "assemble",
+    "door",
+    "register",
+    "resume",
+    "sign_in",
+    "ssh_identity",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_may_do_what_the_table_says_and_nothing_else() {
+    let bench = Bench::new();
+    let (core, keeper, admin) = bench.kept().await;
+    let mut people = Vec::new();
+    for name in ["ended", "stranger", "carol", "auditor"] {
+        people.push(register(&core, name).await);
+    }
+    let vm = create(&core, &people[2], "box").await;
+    let operations = core
+        .operations(&people[2], OperationQuery::default())
+        .await
+        .unwrap();
+    let goods = Goods {
+        vm,
+        operation: operations[0].id,
+    };
+    // Nobody works any more: what is asked for stays queued, so that answers do not depend on it.
+    keeper.end().await.unwrap();
+    core.sign_out(&people[0]).await.unwrap();
+    let database = rusqlite::Connection::open(bench.state_dir().join("twarga.db")).unwrap();
+    database
+        .execute("UPDATE users SET role = 'auditor' WHERE username = 'auditor'", [])
+        .unwrap();
+    people.push(admin);
+    let mut wrong = Vec::new();
+    for (name, ask, expected) in TABLE {
+        for (ctx, expected) in people.iter().zip(expected) {
+            let answer = word(ask(core.clone(), ctx.clone(), goods).await);
+            if answer != *expected {
+                wrong.push(format!("{name} by {}: {answer}, not {expected}", ctx.username()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_role_counts_at_once_and_a_deactivated_account_for_nothing() {
+    let bench = Bench::new();
+    let core = bench.core().await;
+    register(&core, "alice").await;
+    let bob = register(&core, "bob").await;
+    let change = |sql: &str| {
+        let database = rusqlite::Connection::open(bench.state_dir().join("twarga.db")).unwrap();
+        database.execute(sql, []).unwrap();
+    };
+    core.create_vm(&bob, small("web-1")).await.unwrap();
+    change("UPDATE users SET role = 'auditor' WHERE username = 'bob'");
+    let answer = core.create_vm(&bob, small("web-2")).await;
+    assert_eq!(word(answer.map(drop)), NO, "his old Ctx says user still");
+    core.verify_log(&bob).await.unwrap();
+    change("UPDATE users SET active = 0 WHERE username = 'bob'");
+    for (name, ask, _) in TABLE.iter().filter(|row| row.0 != "sign_out") {
+        let goods = Goods {
+            vm: VmId(1),
+            operation: OperationId(1),
+        };
+        let answer = word(ask(core.clone(), bob.clone(), goods).await);
+        let expected = if ["unlock", "change_password"].contains(name) {
+            "wrong credentials"
+        } else {
+            OUT
+        };
+        assert_eq!(answer, expected, "{name}");
+    }
+    let answer = core.sign_in(LOCAL, "bob", PASSWORD).await;
+    assert_eq!(
+        word(answer.map(drop)),
+        "wrong credentials",
+        "which of it is not told"
+    );
+}
+
+#[test]
+fn the_table_has_every_operation_of_the_core() {
+    let found = operations(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/core"));
+    let named: BTreeSet<String> = TABLE
+        .iter()
+        .map(|row| row.0)
+        .chain(WITHOUT_CALLER.iter().copied())
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(found, named);
+}
+
+/// An answer. Who is refused because of the object's state was let in.
+fn word(answer: Result<(), Error>) -> &'static str {
+    match answer {
+        Ok(()) | Err(Error::Busy(_) | Error::Conflict(_)) => YES,
+        Err(Error::NotSignedIn(_)) => OUT,
+        Err(Error::NotFound { .. }) => NONE,
+        Err(Error::NotPermitted(_)) => NO,
+        Err(Error::WrongCredentials) => "wrong credentials",
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+/// The public functions of every `impl Core` below a folder.
+fn operations(folder: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(operations(&path));
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            let file = syn::parse_file(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            found.extend(file.items.iter().flat_map(public_functions));
+        }
+    }
+    found
+}
+
+fn public_functions(item: &syn::Item) -> Vec<String> {
+    let syn::Item::Impl(block) = item else {
+        return Vec::new();
+    };
+    let syn::Type::Path(of) = block.self_ty.as_ref() else {
+        return Vec::new();
+    };
+    if block.trait_.is_some() || !of.path.is_ident("Core") {
+        return Vec::new();
+    }
+    let functions = block.items.iter().filter_map(|item| match item {
+        syn::ImplItem::Fn(function) if matches!(function.vis, syn::Visibility::Public(_)) => {
+            Some(function.sig.ident.to_string())
+        }
+        _ => None,
+    });
+    functions.collect()
+}
