@@ -1,7 +1,10 @@
 //! The same story from the command line, as a script reads it.
 
-use crate::place::{ADMIN, Place};
+use crate::child::{finish, start};
+use crate::place::{ADMIN, BOOT, Place};
 use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
 
 const NAME: &str = "script";
 
@@ -163,4 +166,62 @@ fn the_past_is_kept(place: &Place) {
     assert!(audit["rows"].as_u64().is_some_and(|rows| rows >= 14), "{audit}");
     let events = place.json(&["event", "list"]);
     assert!(events.as_array().unwrap().len() >= 14, "{events}");
+}
+
+/// A disk image that boots by itself, as a distribution's does: the machine's disk is an overlay,
+/// and the image stays what it was.
+#[test]
+fn an_image_of_ones_own_boots_as_an_overlay() {
+    let place = Place::new("own");
+    place.register();
+    let image = place.state().join("own.qcow2");
+    make_disk_image(&image);
+    let entry = json!({ "image": [{
+        "id": "own-1", "title": "our own", "file": image, "format": "qcow2", "default_user": "tiny",
+    }]});
+    let document = toml::to_string(&entry).unwrap();
+    std::fs::write(place.state().join("images.toml"), document).unwrap();
+    let listed = place.json(&["image", "show", "own-1"]);
+    assert_eq!(
+        (&listed["ready"], &listed["kind"]),
+        (&json!(true), &json!("disk")),
+        "{listed}"
+    );
+
+    let acted = place.json(&[
+        "vm", "create", NAME, "--image", "own-1", "--memory", "512", "--wait",
+    ]);
+    assert_eq!(acted["operation"]["state"], "done", "{acted}");
+    let machine = shown(&place);
+    place.assert_guest(&machine);
+    let disk = place
+        .files_of_machines()
+        .into_iter()
+        .find(|it| it.extension().is_some_and(|it| it == "qcow2"))
+        .unwrap();
+    let described = place.virsh(&["vol-dumpxml", "--vol", disk.to_str().unwrap()]);
+    let (_, backing) = described.split_once("<backingStore>").unwrap();
+    assert!(backing.contains("/image-own-1-"), "{described}");
+    assert!(
+        backing.contains("<format type='qcow2'/>"),
+        "never probed: {described}"
+    );
+    assert!(
+        described.contains("<capacity unit='bytes'>10737418240<"),
+        "{described}"
+    );
+
+    act(&place, "restart", "running");
+    place.assert_guest(&shown(&place));
+    place.json(&["vm", "destroy", NAME, "--yes"]);
+    place.assert_nothing_left();
+    assert_eq!(place.json(&["image", "show", "own-1"])["ready"], true);
+}
+
+#[track_caller]
+fn make_disk_image(file: &Path) {
+    let mut make = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/harness/disk-image"));
+    make.arg(file);
+    let said = finish(start(make), "", BOOT);
+    assert_eq!(said.code, 0, "{said:?}");
 }

@@ -8,6 +8,7 @@ use ratatui::layout::Rect;
 
 struct Item {
     binding: &'static Binding,
+    name: &'static str,
     refused: Option<String>,
     reason_shown: bool,
 }
@@ -18,7 +19,7 @@ impl Item {
             Some(reason) if self.reason_shown => columns(reason) + 3,
             _ => 0,
         };
-        key(self.binding).chars().count() as u16 + 1 + columns(self.binding.name) + reason + 2
+        key(self.binding).chars().count() as u16 + 1 + columns(self.name) + reason + 2
     }
 }
 
@@ -39,7 +40,7 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         };
         pen.put(&key(item.binding), key_style)
             .skip(1)
-            .put(item.binding.name, style);
+            .put(item.name, style);
         if let Some(reason) = item.refused.as_ref().filter(|_| item.reason_shown) {
             pen.put(&format!(" ({reason})"), look.dim);
         }
@@ -54,6 +55,7 @@ fn chosen(state: &State, room: u16) -> Vec<Item> {
         .filter(|binding| binding.footer)
         .map(|binding| Item {
             binding,
+            name: binding.name_now(state),
             refused: (binding.disabled)(state),
             reason_shown: false,
         })

@@ -7,6 +7,7 @@ mod table;
 pub use table::TABLE;
 
 use super::state::{State, disabled};
+use crate::core::Action;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::fmt::Write as _;
 
@@ -195,6 +196,14 @@ const fn row(
 }
 
 impl Binding {
+    /// Its name now: a key that does one of two things is called what it would do.
+    pub fn name_now(&self, state: &State) -> &'static str {
+        match self.command {
+            Command::Pause if disabled::pause_action(state) == Action::Resume => "resume",
+            _ => self.name,
+        }
+    }
+
     const fn shown(self) -> Self {
         Self { footer: true, ..self }
     }

@@ -134,7 +134,7 @@ impl Palette {
                 ratatui::style::Style::new()
             };
             let mut pen = Pen::new(buffer, line);
-            pen.left(binding.name, 17, style)
+            pen.left(binding.name_now(state), 17, style)
                 .skip(1)
                 .left(&names(binding), 12, style)
                 .skip(1);
