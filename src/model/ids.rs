@@ -35,3 +35,11 @@ row_id!(
     /// An event's row: also its place in the hash chain.
     EventId
 );
+row_id!(
+    /// A console's row.
+    ConsoleId
+);
+row_id!(
+    /// A recording's row: also its file's name.
+    RecordingId
+);

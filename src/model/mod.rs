@@ -1,6 +1,7 @@
 //! Plain data and pure rules: what a user, a machine, an operation and an event are, and what
 //! makes one valid. Nothing here reads a clock, a file or a socket.
 
+pub mod console;
 pub mod event;
 pub mod field;
 pub mod ids;
@@ -12,9 +13,10 @@ pub mod text;
 pub mod user;
 pub mod vm;
 
+pub use console::{ConsoleKind, ConsoleSession, Ending, Recording, RecordingMode};
 pub use event::{Event, EventType, NewEvent, Severity};
 pub use field::{Field, FieldError};
-pub use ids::{EventId, OperationId, UserId, VmId};
+pub use ids::{ConsoleId, EventId, OperationId, RecordingId, UserId, VmId};
 pub use image::{Image, ImageKind, Readiness};
 pub use limits::Limits;
 pub use operation::{Operation, OperationKind, OperationState, Progress, Step, StepState};

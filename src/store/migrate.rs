@@ -19,7 +19,10 @@ use uuid::Uuid;
 const APPLICATION_ID: i32 = 0x7477_6172;
 
 /// Every migration, in order; never changed once released.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_initial.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/0001_initial.sql"),
+    include_str!("../../migrations/0002_consoles.sql"),
+];
 
 /// What the file holds.
 enum Found {

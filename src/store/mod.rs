@@ -15,6 +15,7 @@
 
 mod chain;
 mod connection;
+mod consoles;
 mod directory;
 mod error;
 mod events;
@@ -32,6 +33,7 @@ mod vms;
 #[cfg(test)]
 mod tests;
 
+pub use consoles::{NewConsole, Process};
 pub use error::{Error, Result};
 pub use events::{ChainReport, EventQuery};
 pub use keeper::{Epoch, KeeperKind, KeeperRow};

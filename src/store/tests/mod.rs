@@ -2,6 +2,7 @@
 //! broken file or a full disk is in `tests/store.rs`.
 
 mod chain;
+mod consoles;
 mod events;
 mod keeper;
 mod operations;
