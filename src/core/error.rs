@@ -1,5 +1,6 @@
 //! What a core operation can refuse or fail with. A front turns it into words and exit codes.
 
+use super::consoles::Occupant;
 use crate::hypervisor;
 use crate::model::{FieldError, OperationId};
 use crate::store;
@@ -37,6 +38,9 @@ pub enum Error {
     /// The object's state does not allow it.
     #[error("{0}")]
     Conflict(String),
+    /// Somebody has the console that was asked for.
+    #[error("{0}")]
+    Occupied(Occupant),
     /// The machine has an operation that is not finished.
     #[error("operation {0} is still at work on this machine")]
     Busy(OperationId),

@@ -1,6 +1,7 @@
 //! The whole product without a screen. Fronts call this and nothing else.
 
 pub mod auth;
+pub mod consoles;
 pub mod ctx;
 pub mod doctor;
 pub mod error;
@@ -18,6 +19,7 @@ pub mod time;
 pub mod vms;
 
 pub use auth::{Door, Registration, SignedIn, Strength};
+pub use consoles::{Console, ConsoleSettings, Opening};
 pub use ctx::{Ctx, Origin, Source};
 pub use error::{Error, Result};
 pub use feed::{Foreign, Health, Keeping, Load, Machine, View, Watch};
@@ -70,6 +72,8 @@ pub struct Settings {
     pub refresh: Duration,
     /// Time between looks for what late calls left of machines that are gone.
     pub leftovers: Duration,
+    /// Consoles and recordings.
+    pub consoles: ConsoleSettings,
     /// Given key that signs session tokens; else one is made in the state directory.
     pub secret_key: Option<String>,
 }
@@ -99,6 +103,7 @@ struct Inner {
     ssh: SshIdentity,
     hashing: Semaphore,
     world: feed::World,
+    consoles: consoles::Here,
     /// One copy of an image into the pool at a time.
     importing: tokio::sync::Mutex<()>,
 }
@@ -122,6 +127,7 @@ impl Core {
         let ssh = secrets::ssh_identity(&settings.state_dir)?;
         let core = Self(Arc::new(Inner {
             world: feed::World::new(),
+            consoles: consoles::Here::new(),
             hypervisor: Caller::new(hypervisor),
             importing: tokio::sync::Mutex::default(),
             hashing: Semaphore::new(auth::HASHES_AT_ONCE),

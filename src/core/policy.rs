@@ -21,11 +21,21 @@ pub enum Permission {
     VerifyLog,
     /// Change a password or preferences.
     ChangeAccount,
+    /// Sit at a machine's console.
+    UseConsole,
+    /// See who sits at a console.
+    SeeConsole,
+    /// End somebody's console.
+    EndConsole,
+    /// Play what was recorded of a machine's consoles.
+    SeeRecording,
+    /// Say whether a machine is recorded; remove what was.
+    ChangeRecording,
 }
 
 impl Permission {
     /// Every permission, for the matrix test.
-    pub const ALL: [Permission; 8] = [
+    pub const ALL: [Permission; 13] = [
         Self::SeeMachine,
         Self::CreateMachine,
         Self::ActOnMachine,
@@ -34,6 +44,11 @@ impl Permission {
         Self::SeeLog,
         Self::VerifyLog,
         Self::ChangeAccount,
+        Self::UseConsole,
+        Self::SeeConsole,
+        Self::EndConsole,
+        Self::SeeRecording,
+        Self::ChangeRecording,
     ];
 
     /// For a refusal: `you may not …`.
@@ -47,6 +62,11 @@ impl Permission {
             Self::SeeLog => "read the whole log",
             Self::VerifyLog => "verify the log",
             Self::ChangeAccount => "change this account",
+            Self::UseConsole => "use this console",
+            Self::SeeConsole => "see this console",
+            Self::EndConsole => "end this console",
+            Self::SeeRecording => "see this recording",
+            Self::ChangeRecording => "change what is recorded of this machine",
         }
     }
 }
@@ -68,14 +88,37 @@ pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
         (role, permission, relation),
         (
             Role::Admin,
-            SeeMachine | ActOnMachine | CancelOperation | SeeForeign | SeeLog | VerifyLog,
+            SeeMachine
+                | ActOnMachine
+                | CancelOperation
+                | SeeForeign
+                | SeeLog
+                | VerifyLog
+                | UseConsole
+                | SeeConsole
+                | EndConsole
+                | SeeRecording
+                | ChangeRecording,
             _
         ) | (Role::Admin, CreateMachine | ChangeAccount, Own)
-            | (Role::Auditor, SeeMachine | SeeForeign | SeeLog | VerifyLog, _)
+            | (
+                Role::Auditor,
+                SeeMachine | SeeForeign | SeeLog | VerifyLog | SeeConsole | SeeRecording,
+                _
+            )
             | (Role::Auditor, ChangeAccount, Own)
             | (
                 Role::User,
-                SeeMachine | CreateMachine | ActOnMachine | CancelOperation | ChangeAccount,
+                SeeMachine
+                    | CreateMachine
+                    | ActOnMachine
+                    | CancelOperation
+                    | ChangeAccount
+                    | UseConsole
+                    | SeeConsole
+                    | EndConsole
+                    | SeeRecording
+                    | ChangeRecording,
                 Own
             )
     )
@@ -86,7 +129,7 @@ mod tests {
     use super::*;
 
     /// The whole table, written out by hand: (permission, relation, user, auditor, admin).
-    const MATRIX: [(Permission, Relation, bool, bool, bool); 16] = [
+    const MATRIX: [(Permission, Relation, bool, bool, bool); 26] = [
         (Permission::SeeMachine, Relation::Own, true, true, true),
         (Permission::SeeMachine, Relation::Others, false, true, true),
         (Permission::CreateMachine, Relation::Own, true, false, true),
@@ -103,6 +146,16 @@ mod tests {
         (Permission::VerifyLog, Relation::Others, false, true, true),
         (Permission::ChangeAccount, Relation::Own, true, true, true),
         (Permission::ChangeAccount, Relation::Others, false, false, false),
+        (Permission::UseConsole, Relation::Own, true, false, true),
+        (Permission::UseConsole, Relation::Others, false, false, true),
+        (Permission::SeeConsole, Relation::Own, true, true, true),
+        (Permission::SeeConsole, Relation::Others, false, true, true),
+        (Permission::EndConsole, Relation::Own, true, false, true),
+        (Permission::EndConsole, Relation::Others, false, false, true),
+        (Permission::SeeRecording, Relation::Own, true, true, true),
+        (Permission::SeeRecording, Relation::Others, false, true, true),
+        (Permission::ChangeRecording, Relation::Own, true, false, true),
+        (Permission::ChangeRecording, Relation::Others, false, false, true),
     ];
 
     #[test]
@@ -136,6 +189,9 @@ mod tests {
             Permission::CreateMachine,
             Permission::ActOnMachine,
             Permission::CancelOperation,
+            Permission::UseConsole,
+            Permission::EndConsole,
+            Permission::ChangeRecording,
         ];
         for permission in changes {
             assert!(!allows(Role::Auditor, permission, Relation::Own));

@@ -54,6 +54,16 @@ impl Reader<'_> {
             console,
         )
     }
+    /// How a console ended, and who ended it if somebody else did; `None` while it is open.
+    pub fn console_end(&self, id: ConsoleId) -> Result<Option<(Ending, Option<String>)>> {
+        self.row(
+            "reading a console's end",
+            "SELECT ending, username FROM consoles LEFT JOIN users ON users.id = ended_by
+             WHERE consoles.id = ?1 AND ended_at IS NOT NULL",
+            [id.0],
+            |row| Ok((word(row, "ending", Ending::parse)?, row.get("username")?)),
+        )
+    }
     /// Consoles without an end, oldest first, with the processes that have them.
     pub fn open_consoles(&self) -> Result<Vec<(ConsoleSession, Process)>> {
         self.rows(

@@ -1,4 +1,5 @@
-//! Takes away what is left of machines that are gone.
+//! Takes away what is left of machines that are gone, of consoles whose process died, and
+//! recordings that were kept long enough.
 //!
 //! A call that missed its deadline may still take effect after its operation was undone, and one
 //! that was out when its keeper died is carried out by libvirt all the same. What it makes then
@@ -33,12 +34,18 @@ pub async fn run(core: Core, epoch: Epoch, mut ending: watch::Receiver<bool>) {
             _ = ending.wait_for(|&ending| ending) => return,
         }
         tokio::select! {
-            done = clear(&core, epoch) => if let Err(error) = done {
+            done = clear_all(&core, epoch) => if let Err(error) = done {
                 tracing::warn!(%error, "cannot look for leftovers");
             },
             _ = ending.wait_for(|&ending| ending) => return,
         }
     }
+}
+
+async fn clear_all(core: &Core, epoch: Epoch) -> Result<()> {
+    core.sweep_consoles(epoch).await?;
+    core.sweep_recordings(epoch).await?;
+    clear(core, epoch).await
 }
 
 /// Looks once, and takes away what it finds.

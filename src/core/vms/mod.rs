@@ -214,7 +214,7 @@ impl Core {
         self.change(
             ctx,
             Permission::ActOnMachine,
-            move |reader, actor| Ok(relation(actor.id, visible(reader, actor, vm)?.owner)),
+            move |reader, actor| relation_to(reader, actor, vm),
             move |writer, _, actor| {
                 let row = writer.vm(vm)?.ok_or_else(|| unknown(vm))?;
                 let status = match seen {
@@ -329,7 +329,12 @@ fn visible(reader: &Reader<'_>, actor: &User, id: VmId) -> Result<Vm> {
         .ok_or_else(|| unknown(id))
 }
 
-fn unknown(id: VmId) -> Error {
+/// How a machine stands to somebody who may see it.
+pub(super) fn relation_to(reader: &Reader<'_>, actor: &User, vm: VmId) -> Result<Relation> {
+    Ok(relation(actor.id, visible(reader, actor, vm)?.owner))
+}
+
+pub(super) fn unknown(id: VmId) -> Error {
     Error::NotFound {
         what: "machine",
         name: id.to_string(),

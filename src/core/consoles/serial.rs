@@ -1,0 +1,368 @@
+//! A guest's serial line: attached to the hypervisor's stream, joined with its log, and attached
+//! again when the guest was restarted or libvirt came back.
+
+use super::attendant::{Attendant, Duty};
+use super::seam::{Found, Seam};
+use super::tail::{Place, Tail};
+use super::{End, Line, Occupant, Typed};
+use crate::core::vms::Files;
+use crate::core::{Error, Result};
+use crate::hypervisor::{self, DomainState, Lane, Output};
+use crate::model::Ending;
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// What a serial line's terminal has until somebody tells the guest otherwise.
+const SIZE: (u16, u16) = (80, 24);
+/// Bytes of the log that are shown first: some thousands of lines.
+const HISTORY: u64 = 512 * 1024;
+/// How long attaching may take, and looking at a domain.
+const ATTACH_DEADLINE: Duration = Duration::from_secs(10);
+const LOOK_DEADLINE: Duration = Duration::from_secs(5);
+/// Between two tries at a line that does not stand.
+const AGAIN: Duration = Duration::from_millis(500);
+/// How long a line that was lost may be somebody else's before it is taken for theirs.
+const GRACE: Duration = Duration::from_secs(5);
+/// Between two looks at the log while the seam is searched: while nothing came, and while it does.
+const CALM: Duration = Duration::from_millis(100);
+const BUSY: Duration = Duration::from_millis(15);
+
+/// Opens it and leaves it to a task. A machine that is off is waited for.
+///
+/// # Errors
+/// [`Error::Occupied`] if somebody outside of twarga has it.
+pub async fn open(mut attendant: Attendant, takeover: bool) -> Result<()> {
+    if let Err(error) = attendant.record(SIZE).await {
+        attendant
+            .finish(End::because(Ending::Lost, error.to_string()))
+            .await;
+        return Err(error);
+    }
+    let mut serial = Serial {
+        log: Files::of(&attendant.vm).log(),
+        attendant,
+        place: None,
+        shown: Shown::Nothing,
+    };
+    match serial.attach(takeover).await {
+        Err(hypervisor::Error::Busy(_)) => {
+            serial.attendant.finish(End::of(Ending::Lost)).await;
+            Err(Error::Occupied(Occupant {
+                who: "somebody outside twarga".to_owned(),
+                source: None,
+                since: None,
+            }))
+        }
+        first => {
+            tokio::spawn(serial.live(first.ok()));
+            Ok(())
+        }
+    }
+}
+
+struct Serial {
+    attendant: Attendant,
+    /// The log's volume.
+    log: String,
+    /// How far into the log the front has seen; `None` before it saw anything.
+    place: Option<Place>,
+    shown: Shown,
+}
+
+/// What the front was told of the line last.
+#[derive(PartialEq, Eq)]
+enum Shown {
+    Nothing,
+    Attached,
+    Waiting(String),
+}
+
+/// A line that stands.
+struct Attached {
+    console: hypervisor::Console,
+    joining: Option<Joining>,
+    /// Bytes of the stream that were shown from the log.
+    ahead: usize,
+}
+
+/// The search for the seam, while it goes on.
+struct Joining {
+    seam: Seam,
+    tail: Tail,
+    began: Instant,
+    looked: Instant,
+    look_at: Instant,
+}
+
+impl Serial {
+    async fn live(mut self, first: Option<Attached>) {
+        let mut line = first;
+        let end = loop {
+            let attached = match line.take() {
+                Some(attached) => attached,
+                None => match self.wait().await {
+                    Ok(attached) => attached,
+                    Err(end) => break end,
+                },
+            };
+            if let Some(end) = self.relay(attached).await {
+                break end;
+            }
+            // Somebody may have taken it, which libvirt shows as a mere end.
+            if let Some(end) = self.attendant.judge().await {
+                break end;
+            }
+        };
+        self.attendant.finish(end).await;
+    }
+
+    /// Attaches now, or says why not.
+    async fn attach(&mut self, takeover: bool) -> hypervisor::Result<Attached> {
+        let (mut tail, history, whole) = self.read_log().await?;
+        let uuid = self.attendant.vm.uuid;
+        let attach = self
+            .attendant
+            .core
+            .hypervisor()
+            .call(Lane::Act, "attach a console", ATTACH_DEADLINE, move |it| {
+                it.attach_console(uuid, takeover)
+            });
+        let console = attach.await?;
+        if !whole {
+            self.attendant.line(Line::Missing(None));
+        }
+        self.show(history, tail.offset()).await;
+        self.say(Shown::Attached);
+        let now = Instant::now();
+        // Between the look and the attaching the guest may have written: that is the seam's.
+        let more = tail.more().await.unwrap_or_default();
+        let mut seam = Seam::new(Duration::ZERO);
+        seam.log(&more, Duration::ZERO);
+        Ok(Attached {
+            console,
+            joining: Some(Joining {
+                seam,
+                tail,
+                began: now,
+                looked: now,
+                look_at: now + CALM,
+            }),
+            ahead: 0,
+        })
+    }
+
+    /// The log after what was shown; false if some of it is missing.
+    async fn read_log(&mut self) -> hypervisor::Result<(Tail, Vec<u8>, bool)> {
+        let core = &self.attendant.core;
+        let read = match &self.place {
+            None => Tail::at_end(core, &self.log, HISTORY)
+                .await
+                .map(|(tail, bytes)| (tail, bytes, true)),
+            Some(place) => match Tail::after(core, &self.log, place).await {
+                Ok((mut tail, whole)) => tail.more().await.map(|bytes| (tail, bytes, whole)),
+                Err(error) => Err(error),
+            },
+        };
+        read.map_err(|error| match error {
+            Error::Hypervisor(error) => error,
+            other => hypervisor::Error::Conflict(other.to_string()),
+        })
+    }
+
+    /// Shows bytes, after which the log's `offset` is reached.
+    async fn show(&mut self, bytes: Vec<u8>, offset: u64) {
+        let place = self.place.get_or_insert_default();
+        place.pass(&bytes);
+        place.reach(offset);
+        self.attendant.wrote(bytes).await;
+    }
+
+    fn say(&mut self, shown: Shown) {
+        if self.shown == shown {
+            return;
+        }
+        self.attendant.line(match &shown {
+            Shown::Waiting(reason) => Line::Waiting(reason.clone()),
+            _ => Line::Attached,
+        });
+        self.shown = shown;
+    }
+
+    /// Waits until the line stands again.
+    async fn wait(&mut self) -> std::result::Result<Attached, End> {
+        let mut occupied_since: Option<Instant> = None;
+        loop {
+            let reason = match self.state().await {
+                Ok(Some(DomainState::Off | DomainState::Crashed)) => {
+                    self.show_log().await;
+                    "the machine is off".to_owned()
+                }
+                Ok(None) => "the machine has no domain".to_owned(),
+                Ok(Some(_)) => match self.attach(false).await {
+                    Ok(attached) => return Ok(attached),
+                    Err(hypervisor::Error::Busy(_)) => {
+                        let since = *occupied_since.get_or_insert_with(Instant::now);
+                        if since.elapsed() >= GRACE {
+                            return Err(End {
+                                by: Some("somebody outside twarga".to_owned()),
+                                ..End::of(Ending::Taken)
+                            });
+                        }
+                        "somebody else has the line".to_owned()
+                    }
+                    Err(error) => error.to_string(),
+                },
+                Err(error) => error.to_string(),
+            };
+            self.say(Shown::Waiting(reason));
+            self.rest().await?;
+        }
+    }
+
+    /// Rests a moment, and does what is due meanwhile. What is typed while no line stands is lost,
+    /// as on any line.
+    async fn rest(&mut self) -> std::result::Result<(), End> {
+        let until = Instant::now() + AGAIN;
+        loop {
+            let duty = tokio::select! {
+                duty = self.attendant.duty(true) => duty,
+                () = sleep_until(until) => return Ok(()),
+            };
+            match duty {
+                Duty::End(end) => return Err(end),
+                Duty::Judge => {
+                    if let Some(end) = self.attendant.judge().await {
+                        return Err(end);
+                    }
+                }
+                Duty::Typed(_) | Duty::Room => {}
+            }
+        }
+    }
+
+    /// What the log has is shown, although no line stands.
+    async fn show_log(&mut self) {
+        if let Ok((tail, bytes, whole)) = self.read_log().await {
+            if !whole {
+                self.attendant.line(Line::Missing(None));
+            }
+            self.show(bytes, tail.offset()).await;
+        }
+    }
+
+    async fn state(&self) -> hypervisor::Result<Option<DomainState>> {
+        let uuid = self.attendant.vm.uuid;
+        let look = self
+            .attendant
+            .core
+            .hypervisor()
+            .call(Lane::Act, "look at a domain", LOOK_DEADLINE, move |it| {
+                it.state(uuid)
+            });
+        look.await
+    }
+
+    /// Carries bytes both ways until the line falls (`None`) or the console ends.
+    async fn relay(&mut self, mut line: Attached) -> Option<End> {
+        let mut to_guest: VecDeque<Vec<u8>> = VecDeque::new();
+        loop {
+            let room = self.attendant.has_room();
+            let look_at = line.joining.as_ref().map(|it| it.look_at);
+            tokio::select! {
+                duty = self.attendant.duty(to_guest.is_empty()) => match duty {
+                    Duty::End(end) => return Some(end),
+                    Duty::Room => {}
+                    Duty::Judge => if let Some(end) = self.attendant.judge().await {
+                        return Some(end);
+                    },
+                    Duty::Typed(typed) => {
+                        self.attendant.note_input(&typed).await;
+                        if let Typed::Bytes(bytes) = typed {
+                            to_guest.push_back(bytes);
+                        }
+                    }
+                },
+                permit = line.console.input.reserve(), if !to_guest.is_empty() => match permit {
+                    Ok(permit) => if let Some(bytes) = to_guest.pop_front() {
+                        permit.send(bytes);
+                    },
+                    // Its end is on the way.
+                    Err(_) => to_guest.clear(),
+                },
+                output = line.console.output.recv(), if room => match output {
+                    Some(Output::Bytes(bytes)) => self.wrote(&mut line, bytes).await,
+                    Some(Output::Dropped(count)) => self.attendant.line(Line::Missing(Some(count))),
+                    Some(Output::Ended(_)) | None => {
+                        self.fall(line).await;
+                        return None;
+                    }
+                },
+                () = at(look_at), if look_at.is_some() => self.join(&mut line).await,
+            }
+        }
+    }
+
+    async fn wrote(&mut self, line: &mut Attached, mut bytes: Vec<u8>) {
+        if let Some(joining) = &mut line.joining {
+            joining.seam.stream(&bytes, joining.began.elapsed());
+            joining.look_at = joining.look_at.min(joining.looked + BUSY);
+            return;
+        }
+        let shown = line.ahead.min(bytes.len());
+        line.ahead -= shown;
+        bytes.drain(..shown);
+        if let Some(place) = &mut self.place {
+            place.pass(&bytes);
+        }
+        self.attendant.wrote(bytes).await;
+    }
+
+    /// Looks at the log once more, for the seam.
+    async fn join(&mut self, line: &mut Attached) {
+        let Some(mut joining) = line.joining.take() else {
+            return;
+        };
+        match joining.tail.more().await {
+            Ok(bytes) => joining.seam.log(&bytes, joining.began.elapsed()),
+            Err(error) => tracing::debug!(%error, "a console's log could not be read"),
+        }
+        joining.looked = Instant::now();
+        joining.look_at = joining.looked + CALM;
+        match joining.seam.find(joining.began.elapsed()) {
+            Found::NotYet => {
+                let fresh = joining.seam.show();
+                self.show(fresh, joining.tail.offset()).await;
+                if joining.seam.has_stream() {
+                    joining.look_at = joining.looked + BUSY;
+                }
+                line.joining = Some(joining);
+            }
+            Found::At(before) => {
+                let closed = joining.seam.close(before);
+                self.show(closed.log, joining.tail.offset()).await;
+                if let Some(place) = &mut self.place {
+                    place.pass(&closed.stream);
+                }
+                self.attendant.wrote(closed.stream).await;
+                line.ahead = closed.ahead;
+            }
+        }
+    }
+
+    /// The line fell. Where the seam was never found, the log has everything: what comes next goes
+    /// on from what was shown of it.
+    async fn fall(&mut self, line: Attached) {
+        if let Some(mut joining) = line.joining {
+            let fresh = joining.seam.show();
+            self.show(fresh, joining.tail.offset()).await;
+        }
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
