@@ -6,6 +6,8 @@
 
 #![cfg(test)]
 
+#[path = "hypervisor_libvirt/consoles.rs"]
+mod consoles;
 #[path = "support/contract.rs"]
 mod contract;
 
@@ -220,17 +222,45 @@ impl Place {
 
     /// A guest that runs, if only to look in vain for something to boot.
     fn running_guest(&self, name: &str) -> DomainSpec {
+        self.guest(name, &[0; 512], Boot::Disk, 64)
+    }
+
+    /// The tiny guest, up and asking for a login.
+    fn tiny_guest(&self, name: &str) -> DomainSpec {
+        self.libvirt.prepare().unwrap();
+        let folder = PathBuf::from(setting("TWARGA_TINY_DIR"));
+        for part in ["vmlinuz", "initramfs"] {
+            let content = fs::read(folder.join(part)).unwrap();
+            let size = content.len() as u64;
+            self.libvirt
+                .upload(part, size, &mut content.as_slice(), &mut |_| ())
+                .unwrap();
+        }
+        let boot = Boot::Kernel {
+            kernel: "vmlinuz".into(),
+            initramfs: "initramfs".into(),
+            command_line: "console=ttyS0 quiet".into(),
+        };
+        let spec = self.guest(name, &contract::console::seed(), boot, 256);
+        let heard = Heard::listening_to(self.libvirt.as_ref());
+        heard.until("the guest is up", PATIENCE, || {
+            let log = self.libvirt.tail(&spec.log, 64 << 10).ok()?;
+            String::from_utf8_lossy(&log).contains("login:").then_some(())
+        });
+        spec
+    }
+
+    fn guest(&self, name: &str, mut seed: &[u8], boot: Boot, memory_mib: u64) -> DomainSpec {
         self.libvirt.prepare().unwrap();
         let disk = VolumeSpec {
-            name: "disk".into(),
+            name: format!("{name}.qcow2"),
             format: VolumeFormat::Qcow2,
             capacity: 1 << 20,
             backing: None,
         };
         self.libvirt.create_volume(&disk).unwrap();
-        self.libvirt
-            .upload("seed", 512, &mut [0u8; 512].as_slice(), &mut |_| ())
-            .unwrap();
+        let (image, size) = (format!("{name}.seed"), seed.len() as u64);
+        self.libvirt.upload(&image, size, &mut seed, &mut |_| ()).unwrap();
         let uuid = Uuid::new_v4();
         let spec = DomainSpec {
             uuid,
@@ -240,12 +270,12 @@ impl Place {
                 machine: uuid,
                 owner: 1,
             },
-            memory_mib: 64,
+            memory_mib,
             vcpus: 1,
-            boot: Boot::Disk,
-            disk: "disk".into(),
-            seed: "seed".into(),
-            log: "log".into(),
+            boot,
+            disk: disk.name,
+            seed: image,
+            log: format!("{name}.log"),
             network: self.network(),
         };
         self.libvirt.define(&spec).unwrap();

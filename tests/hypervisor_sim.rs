@@ -17,6 +17,8 @@ use twarga::hypervisor::{
 };
 use uuid::Uuid;
 
+#[path = "hypervisor_sim/consoles.rs"]
+mod consoles;
 #[path = "support/contract.rs"]
 mod contract;
 
@@ -150,7 +152,7 @@ fn a_machine_lives_and_leaves_nothing_behind() {
     let ip: IpAddr = "192.168.122.2".parse().unwrap();
     assert_eq!(sim.addresses(web).unwrap()[0].ip, ip);
     let log = sim.tail("user1-web.log", 100).unwrap();
-    assert!(String::from_utf8(log).unwrap().ends_with("user1-web login: "));
+    assert!(String::from_utf8(log).unwrap().ends_with("web:~$ "));
 
     sim.shut_down(web).unwrap();
     assert_eq!(state(&sim, web), DomainState::Running);
@@ -689,4 +691,14 @@ fn ten_thousand_domains_are_no_burden() {
     addresses.sort_unstable();
     addresses.dedup();
     assert_eq!(addresses.len(), 10_000);
+}
+
+/// Waits until it is so.
+#[track_caller]
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
+        std::thread::yield_now();
+    }
 }

@@ -8,11 +8,15 @@
 //! volume by its name in twarga's pool.
 
 pub mod caller;
+pub mod console;
+mod error;
 pub mod libvirt;
 pub mod sim;
 
 pub use crate::model::vm::{Address, AddressSource};
 pub use caller::{Caller, Lane};
+pub use console::{Console, End, Output};
+pub use error::{Error, Result};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,47 +24,6 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use uuid::Uuid;
-
-/// What can go wrong between twarga and the hypervisor.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// The hypervisor cannot be reached.
-    #[error("libvirt at {uri} cannot be reached: {reason}")]
-    Unavailable {
-        /// Where it was looked for.
-        uri: String,
-        /// libvirt's words, sanitized.
-        reason: String,
-    },
-    /// A call did not return within its deadline; it may still take effect.
-    #[error("libvirt has not answered `{call}` for {seconds} s")]
-    Unresponsive {
-        /// Which call.
-        call: &'static str,
-        /// Its deadline.
-        seconds: u64,
-    },
-    /// The domain, volume, pool or network does not exist.
-    #[error("{0} does not exist")]
-    NotFound(String),
-    /// It exists already, or its state does not allow the call.
-    #[error("{0}")]
-    Conflict(String),
-    /// The hypervisor refused or failed.
-    #[error("{call}: {reason}")]
-    Failed {
-        /// Which call, with its object.
-        call: String,
-        /// libvirt's words, sanitized.
-        reason: String,
-    },
-    /// This hypervisor or mode cannot do that.
-    #[error("{0}")]
-    Unsupported(String),
-}
-
-/// What the hypervisor's calls return.
-pub type Result<T> = std::result::Result<T, Error>;
 
 /// Where machines run: decides networking and who may see the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,6 +233,16 @@ pub struct Volume {
     pub allocation: u64,
 }
 
+/// A part of a volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumePart {
+    /// Its bytes; fewer than asked for where the volume ends.
+    pub bytes: Vec<u8>,
+    /// The whole volume's size at that moment. Smaller than the offset asked for means that the
+    /// volume was begun anew, as libvirt does with a console log that has grown too long.
+    pub size: u64,
+}
+
 /// Room in the pool, bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolSpace {
@@ -354,6 +327,14 @@ pub trait Hypervisor: Send + Sync + 'static {
     /// [`Error::Conflict`] if the port is taken, [`Error::Unsupported`] in other modes.
     fn forward_ssh(&self, domain: Uuid, port: u16) -> Result<()>;
 
+    /// Attaches to a running guest's serial console. One client at a time has it, in this process or
+    /// any other (`virsh console`); `takeover` ends that one's session.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Conflict`] if the domain does not run, [`Error::Busy`] if
+    /// somebody has its console and `takeover` is false.
+    fn attach_console(&self, domain: Uuid, takeover: bool) -> Result<Console>;
+
     /// Volumes of twarga's pool (refreshes the pool: finds logs).
     fn volumes(&self) -> Result<Vec<Volume>>;
 
@@ -369,6 +350,9 @@ pub trait Hypervisor: Send + Sync + 'static {
 
     /// Removes a volume.
     fn delete_volume(&self, name: &str) -> Result<()>;
+
+    /// At most `limit` bytes of a volume, from `offset` on: none beyond its end.
+    fn read_volume(&self, name: &str, offset: u64, limit: u64) -> Result<VolumePart>;
 
     /// The last `limit` bytes of a volume: of a console log.
     fn tail(&self, name: &str, limit: u64) -> Result<Vec<u8>>;

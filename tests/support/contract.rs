@@ -4,12 +4,16 @@
 //! core learns from the simulator holds on libvirt. Nothing here waits for a time: it waits for
 //! a condition, looked at again whenever the hypervisor tells of a change.
 
+#[path = "console.rs"]
+pub mod console;
+
+use console::Talk;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 use twarga::hypervisor::{
-    Boot, Change, DomainSpec, DomainState, Error, Hypervisor, Mode, Network, Ownership, VolumeFormat,
+    Boot, Change, DomainSpec, DomainState, End, Error, Hypervisor, Mode, Network, Ownership, VolumeFormat,
     VolumeSpec,
 };
 use uuid::Uuid;
@@ -41,6 +45,7 @@ pub fn exercise(stage: &Stage<'_>) {
     runs(stage, &guest, &heard);
     halts(stage, &guest);
     serves_its_guest(stage, &guest, &heard);
+    console::exercise(stage.hypervisor, guest.uuid, &guest.log, stage.patience);
     powers_off(stage, &guest, &heard);
     forgets(stage, &guest, &heard);
 }
@@ -157,7 +162,7 @@ fn knows_nothing_of_strangers(stage: &Stage<'_>) {
 /// The guest of the story, its volumes made.
 fn guest(stage: &Stage<'_>) -> DomainSpec {
     let hypervisor = stage.hypervisor;
-    let seed = [0u8; 4096];
+    let seed = console::seed();
     hypervisor
         .upload(
             "contract-seed.img",
@@ -324,9 +329,13 @@ fn powers_off(stage: &Stage<'_>, guest: &DomainSpec, heard: &Heard) {
     let hypervisor = stage.hypervisor;
     let first_run = in_snapshot(hypervisor, guest.uuid).unwrap().run;
     let off = || (hypervisor.state(guest.uuid) == Ok(Some(DomainState::Off))).then_some(());
+    let mut watching = Talk::attach(hypervisor, guest.uuid, stage.patience);
     heard.forget();
     hypervisor.shut_down(guest.uuid).unwrap();
     heard.until("the guest powers off", stage.patience, off);
+    assert_eq!(watching.end(), End::Closed);
+    let refused = hypervisor.attach_console(guest.uuid, false);
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
     heard.until("a listener is told", stage.patience, || {
         heard.has(Change::Domain(guest.uuid))
     });

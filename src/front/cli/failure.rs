@@ -161,6 +161,7 @@ fn classify_hypervisor(error: &HypervisorError) -> (u8, &'static str) {
         Error::Unresponsive { .. } => (code::UNAVAILABLE, "hypervisor_unresponsive"),
         Error::NotFound(_) => (code::NOT_FOUND, "not_found"),
         Error::Conflict(_) => (code::CONFLICT, "conflict"),
+        Error::Busy(_) => (code::CONFLICT, "busy"),
         Error::Failed { .. } => (code::OTHER, "hypervisor_failed"),
         Error::Unsupported(_) => (code::OTHER, "unsupported"),
     }
@@ -269,6 +270,7 @@ mod tests {
             ),
             (Error::NotFound("volume x".into()), 5),
             (Error::Conflict("port taken".into()), 6),
+            (Error::Busy("console".into()), 6),
             (
                 Error::Failed {
                     call: "start".into(),

@@ -217,11 +217,13 @@ never_asked! {
     state(domain: Uuid) -> Option<DomainState>;
     addresses(domain: Uuid) -> Vec<Address>;
     forward_ssh(domain: Uuid, port: u16) -> ();
+    attach_console(domain: Uuid, takeover: bool) -> Console;
     volumes() -> Vec<Volume>;
     pool_space() -> PoolSpace;
     create_volume(spec: &VolumeSpec) -> ();
     upload(name: &str, size: u64, source: &mut dyn Read, progress: OnBytes<'_>) -> ();
     delete_volume(name: &str) -> ();
+    read_volume(name: &str, offset: u64, limit: u64) -> VolumePart;
     tail(name: &str, limit: u64) -> Vec<u8>;
     pool_path() -> PathBuf;
     listen(listener: Listener) -> ();

@@ -5,7 +5,8 @@
 //! stack frame when another thread wakes its loop; two threads that call while a keepalive runs out
 //! crash the process within seconds, measured). So each call has a connection to itself, taken from
 //! those that are idle and given back afterwards: as many as calls run at once, that is as many as
-//! [`Caller`](crate::hypervisor::Caller) has threads. One more is for listening, and nobody calls on it.
+//! [`Caller`](crate::hypervisor::Caller) has threads. One more is for listening, and nobody calls on it;
+//! each attached console keeps one for itself.
 
 use super::error::{failed, words};
 use super::events::{Audience, ensure_loop};
@@ -62,7 +63,7 @@ impl Ear {
 }
 
 /// Whether a connection still stands. Asks this process's end of it only.
-fn is_alive(connect: &Connect) -> bool {
+pub(super) fn is_alive(connect: &Connect) -> bool {
     connect.is_alive().unwrap_or(true)
 }
 
@@ -91,6 +92,22 @@ impl Link {
     pub fn with<T>(&self, work: impl FnOnce(&Connect) -> Result<T>) -> Result<T> {
         let connect = self.take()?;
         let outcome = work(&connect);
+        self.settle(connect, outcome)
+    }
+
+    /// The same for `work` that keeps the connection if it succeeds, as its only user.
+    ///
+    /// # Errors
+    /// As of [`Link::with`].
+    pub fn part_with<T>(&self, work: impl FnOnce(&Connect) -> Result<T>) -> Result<T> {
+        let connect = self.take()?;
+        match work(&connect) {
+            Ok(kept) => Ok(kept),
+            failed => self.settle(connect, failed),
+        }
+    }
+
+    fn settle<T>(&self, connect: Connect, outcome: Result<T>) -> Result<T> {
         if is_alive(&connect) {
             self.give_back(connect);
             return outcome;

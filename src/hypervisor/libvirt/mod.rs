@@ -2,7 +2,8 @@
 //!
 //! [`Libvirt`] connects when first asked something, and again after the connection broke; everything
 //! below is told a connection that stands. One file per concern: `connection` and `events` are the
-//! line to libvirt, `lifecycle`, `stats`, `addresses`, `forward` and `uptime` are about domains,
+//! line to libvirt, `lifecycle`, `stats`, `addresses`, `forward`, `uptime` and `console` are about
+//! domains,
 //! `pool`, `volumes` and `network` about what they need, `host` about where they run. XML is written
 //! and read with quick-xml only (`xml`, `domain_xml`), and the few functions that `virt` lacks or
 //! gets wrong are in `ffi`, twarga's only unsafe code.
@@ -11,6 +12,7 @@
 
 mod addresses;
 mod connection;
+mod console;
 mod domain_xml;
 mod error;
 mod events;
@@ -30,8 +32,8 @@ mod xml;
 pub use host::default_uri;
 
 use super::{
-    Address, Boot, DomainSpec, DomainState, Error, Host, Hypervisor, Listener, Mode, Network, OnBytes,
-    Ownership, PoolSpace, Result, Snapshot, Volume, VolumeSpec,
+    Address, Boot, Console, DomainSpec, DomainState, Error, Host, Hypervisor, Listener, Mode, Network,
+    OnBytes, Ownership, PoolSpace, Result, Snapshot, Volume, VolumePart, VolumeSpec,
 };
 use connection::{Link, checked_name};
 use error::if_there;
@@ -95,6 +97,7 @@ pub struct Libvirt {
     link: Link,
     host: Mutex<Option<Host>>,
     observer: stats::Observer,
+    consoles: console::Consoles,
 }
 
 impl Libvirt {
@@ -106,6 +109,7 @@ impl Libvirt {
             link,
             host: Mutex::new(None),
             observer: stats::Observer::default(),
+            consoles: console::Consoles::default(),
         }
     }
 
@@ -263,6 +267,10 @@ impl Hypervisor for Libvirt {
         self.link.with(|connect| forward::ssh(connect, domain, port))
     }
 
+    fn attach_console(&self, domain: Uuid, takeover: bool) -> Result<Console> {
+        self.consoles.attach(&self.link, domain, takeover)
+    }
+
     fn volumes(&self) -> Result<Vec<Volume>> {
         self.with_pool(|_, pool| volumes::list(pool, &self.options.pool))
     }
@@ -286,8 +294,15 @@ impl Hypervisor for Libvirt {
         self.with_pool(|_, pool| volumes::delete(pool, &self.options.pool, name))
     }
 
+    fn read_volume(&self, name: &str, offset: u64, limit: u64) -> Result<VolumePart> {
+        let part = volumes::Part::From { offset, limit };
+        self.with_pool(|connect, pool| volumes::read(connect, (pool, &self.options.pool), name, part))
+    }
+
     fn tail(&self, name: &str, limit: u64) -> Result<Vec<u8>> {
-        self.with_pool(|connect, pool| volumes::tail(connect, (pool, &self.options.pool), name, limit))
+        let part = volumes::Part::Last { limit };
+        self.with_pool(|connect, pool| volumes::read(connect, (pool, &self.options.pool), name, part))
+            .map(|part| part.bytes)
     }
 
     fn pool_path(&self) -> Result<PathBuf> {

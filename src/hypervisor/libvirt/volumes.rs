@@ -4,7 +4,7 @@ use super::connection::checked_name;
 use super::error::{During, failed, if_there};
 use super::pool;
 use super::xml::{document, element, empty, first, value};
-use crate::hypervisor::{Error, OnBytes, Result, Volume, VolumeFormat, VolumeSpec};
+use crate::hypervisor::{Error, OnBytes, Result, Volume, VolumeFormat, VolumePart, VolumeSpec};
 use crate::model::text;
 use std::io::Read;
 use virt::connect::Connect;
@@ -216,28 +216,46 @@ fn send(stream: &Stream, upload: Upload<'_>, progress: OnBytes<'_>) -> Result<()
     Ok(())
 }
 
-/// The last `limit` bytes of a volume.
-pub(super) fn tail(
+/// Which bytes of a volume.
+#[derive(Clone, Copy)]
+pub(super) enum Part {
+    From { offset: u64, limit: u64 },
+    Last { limit: u64 },
+}
+
+impl Part {
+    /// Offset and length in a volume of that size.
+    fn of(self, size: u64) -> (u64, u64) {
+        match self {
+            Self::From { offset, limit } => (offset, size.saturating_sub(offset).min(limit)),
+            Self::Last { limit } => (size.saturating_sub(limit), size.min(limit)),
+        }
+    }
+}
+
+/// Reads a part of a volume.
+pub(super) fn read(
     connect: &Connect,
     (pool, pool_name): (&StoragePool, &str),
     name: &str,
-    limit: u64,
-) -> Result<Vec<u8>> {
+    part: Part,
+) -> Result<VolumePart> {
     let object = named(name);
     let volume = find_fresh(pool, pool_name, name)?.ok_or_else(|| Error::NotFound(object.clone()))?;
     let size = volume.info().during("size of", &object)?.capacity;
-    let length = size.min(limit);
+    let (offset, length) = part.of(size);
     if length == 0 {
-        return Ok(Vec::new());
+        let bytes = Vec::new();
+        return Ok(VolumePart { bytes, size });
     }
     let stream = Stream::new(connect, 0).during("read", &object)?;
     volume
-        .download(&stream, size - length, length, 0)
+        .download(&stream, offset, length, 0)
         .during("read", &object)?;
     match receive(&stream, &object, length) {
         Ok(bytes) => {
             stream.finish().during("read", &object)?;
-            Ok(bytes)
+            Ok(VolumePart { bytes, size })
         }
         Err(error) => {
             // As above: the first error is the cause.

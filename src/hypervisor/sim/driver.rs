@@ -1,17 +1,19 @@
 //! The trait's calls on the simulated world.
 
 use super::calls::{Call, Moment};
+use super::console::Seat;
 use super::{Shared, Sim, World, outbox};
+use crate::hypervisor::console;
 use crate::hypervisor::{
-    Address, Boot, DomainSpec, DomainState, Error, Host, Hypervisor, Listener, Mode, Network, OnBytes,
-    Ownership, PoolSpace, Result, Snapshot, Volume, VolumeSpec,
+    Address, Boot, Console, DomainSpec, DomainState, Error, Host, Hypervisor, Listener, Mode, Network,
+    OnBytes, Ownership, PoolSpace, Result, Snapshot, Volume, VolumePart, VolumeSpec,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// Bytes of an upload between two looks at the world.
@@ -125,6 +127,24 @@ impl Hypervisor for Sim {
         })
     }
 
+    fn attach_console(&self, domain: Uuid, takeover: bool) -> Result<Console> {
+        let failed = |error: std::io::Error| Error::Failed {
+            call: format!("attach console of domain {domain}"),
+            reason: error.to_string(),
+        };
+        let (console, backend) = console::open();
+        let seat = self.call(Call::AttachConsole, domain, |world| {
+            Ok(Seat {
+                shared: Arc::clone(&self.shared),
+                domain,
+                client: world.attach(domain, takeover, &backend)?,
+                next_frame: Instant::now(),
+            })
+        })?;
+        backend.serve(seat).map_err(failed)?;
+        Ok(console)
+    }
+
     fn volumes(&self) -> Result<Vec<Volume>> {
         self.call(Call::Volumes, "", |world| {
             world.pool.volumes(&world.disks_in_use())
@@ -157,6 +177,12 @@ impl Hypervisor for Sim {
 
     fn delete_volume(&self, name: &str) -> Result<()> {
         self.call(Call::DeleteVolume, name, |world| world.pool.delete(name))
+    }
+
+    fn read_volume(&self, name: &str, offset: u64, limit: u64) -> Result<VolumePart> {
+        self.call(Call::ReadVolume, name, |world| {
+            world.pool.read(name, offset, limit)
+        })
     }
 
     fn tail(&self, name: &str, limit: u64) -> Result<Vec<u8>> {

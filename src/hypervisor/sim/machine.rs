@@ -51,7 +51,7 @@ pub(super) struct Run {
     boot: Duration,
     /// Age at which the guest is up.
     pub(super) up_at: Duration,
-    /// Whether its console has asked for a login yet.
+    /// Whether its console shows its shell yet.
     pub(super) greeted: bool,
     /// Ages at which it powers off and crashes.
     pub(super) off_at: Option<Duration>,

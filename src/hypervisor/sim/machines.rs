@@ -8,6 +8,7 @@ use super::network::Leases;
 use super::power::Cause;
 use super::random;
 use super::script::{Casting, Guest, Pace};
+use super::shell;
 use crate::hypervisor::{Change, DomainSpec, DomainState, Error, Result};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -32,8 +33,15 @@ pub(super) struct Machines {
     pub(super) ports: BTreeMap<u16, Option<Uuid>>,
     /// What happened since it was last asked.
     pub(super) changes: Vec<Change>,
-    /// What guests wrote since it was last asked, with the names of their logs.
-    pub(super) console: Vec<(String, String)>,
+    /// What guests wrote since it was last asked.
+    pub(super) console: Vec<Said>,
+}
+
+/// What a guest wrote by itself, for its log and for whoever watches.
+pub(super) struct Said {
+    pub(super) domain: Uuid,
+    pub(super) log: Option<String>,
+    pub(super) text: String,
 }
 
 impl Machines {
@@ -104,7 +112,7 @@ impl Machines {
         }
     }
 
-    /// A guest is up: its console asks for a login.
+    /// A guest is up: its console shows a shell.
     fn greet(&mut self, domain: Uuid) {
         let Some(machine) = self.machines.get_mut(&domain) else {
             return;
@@ -112,10 +120,11 @@ impl Machines {
         if let Some(run) = &mut machine.run {
             run.greeted = true;
         }
-        if let Some(spec) = &machine.spec {
-            self.console
-                .push((spec.log.clone(), format!("\r\n{} login: ", machine.name)));
-        }
+        self.console.push(Said {
+            domain,
+            log: machine.spec.as_ref().map(|spec| spec.log.clone()),
+            text: shell::greeting(shell::host_name(&machine.name)),
+        });
         self.plan(domain);
     }
 

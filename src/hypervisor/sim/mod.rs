@@ -22,6 +22,7 @@
 //! Nothing here is random to a second run, and nothing touches the host.
 
 mod calls;
+mod console;
 pub mod demo;
 mod driver;
 mod load;
@@ -34,6 +35,7 @@ mod pool;
 mod power;
 mod random;
 mod script;
+mod shell;
 
 pub use calls::{Call, Fault, Moment, Record};
 pub use outside::Outside;
@@ -85,6 +87,7 @@ struct World {
     /// Why the hypervisor cannot be reached, if it cannot.
     away: Option<String>,
     outbox: Outbox,
+    consoles: console::Consoles,
     closing: bool,
 }
 
@@ -98,9 +101,7 @@ impl World {
 
     /// Hands on what guests wrote and what changed. Without a connection nobody hears of it.
     fn collect(&mut self) {
-        for (log, text) in self.machines.console.drain(..) {
-            self.pool.log(&log, text.as_bytes());
-        }
+        self.settle_consoles();
         let changes = std::mem::take(&mut self.machines.changes);
         if self.away.is_none() {
             self.outbox.add(changes);
@@ -218,6 +219,7 @@ impl Sim {
             journal: Journal::default(),
             away: None,
             outbox: Outbox::default(),
+            consoles: console::Consoles::default(),
             closing: false,
             script,
         };
@@ -288,7 +290,9 @@ impl Sim {
     pub fn go_away(&self, reason: &str) {
         let mut world = self.shared.lock();
         world.settle();
-        if world.away.replace(text::visible(reason).into_owned()).is_none() {
+        let reason = text::visible(reason).into_owned();
+        world.consoles.lose(&reason);
+        if world.away.replace(reason).is_none() {
             world.outbox.add([Change::Disconnected]);
         }
         self.shared.post(&mut world);
@@ -353,7 +357,10 @@ impl Sim {
 
 impl Drop for Sim {
     fn drop(&mut self) {
-        self.shared.lock().closing = true;
+        let mut world = self.shared.lock();
+        world.closing = true;
+        console::ring(&world);
+        drop(world);
         self.shared.changed.notify_all();
     }
 }

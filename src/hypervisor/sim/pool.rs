@@ -1,6 +1,6 @@
 //! The storage pool: volumes with their sizes and as much of their content as tests look at.
 
-use crate::hypervisor::{Error, PoolSpace, Result, Volume, VolumeFormat, VolumeSpec};
+use crate::hypervisor::{Error, PoolSpace, Result, Volume, VolumeFormat, VolumePart, VolumeSpec};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Bytes of content kept per volume, from its end: a whole seed, and the end of any log.
@@ -12,6 +12,8 @@ const QCOW2_EMPTY: u64 = 196_616;
 struct Stored {
     spec: VolumeSpec,
     allocation: u64,
+    /// Bytes ever written to it; the last of them are kept.
+    written: u64,
     content: VecDeque<u8>,
 }
 
@@ -145,6 +147,7 @@ impl Pool {
                 backing: None,
             },
             allocation: 0,
+            written: 0,
             content: VecDeque::new(),
         });
         stored.append(bytes);
@@ -157,21 +160,42 @@ impl Pool {
         Ok(())
     }
 
+    /// Bytes of a volume from `offset` on. Those that are not kept any more read as zeros.
+    pub(super) fn read(&self, name: &str, offset: u64, limit: u64) -> Result<VolumePart> {
+        let Stored {
+            content,
+            written: size,
+            ..
+        } = self.stored(name)?;
+        let size = *size;
+        let from = offset.min(size);
+        let until = from.saturating_add(limit.min(CONTENT as u64)).min(size);
+        let forgotten = size - content.len() as u64;
+        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; place(until.min(forgotten).saturating_sub(from))];
+        let kept = place(from.saturating_sub(forgotten))..place(until.saturating_sub(forgotten));
+        bytes.extend(content.range(kept));
+        Ok(VolumePart { bytes, size })
+    }
+
+    /// The last bytes of a volume, as far as they are kept.
     pub(super) fn tail(&self, name: &str, limit: u64) -> Result<Vec<u8>> {
+        let stored = self.stored(name)?;
+        let offset = stored.written - limit.min(stored.content.len() as u64);
+        self.read(name, offset, limit).map(|part| part.bytes)
+    }
+
+    fn stored(&self, name: &str) -> Result<&Stored> {
         self.check_ready()?;
-        let stored = self
-            .volumes
-            .get(name)
-            .ok_or_else(|| Error::NotFound(format!("volume {name}")))?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let skip = stored.content.len().saturating_sub(limit);
-        Ok(stored.content.iter().skip(skip).copied().collect())
+        let stored = self.volumes.get(name);
+        stored.ok_or_else(|| Error::NotFound(format!("volume {name}")))
     }
 
     fn insert(&mut self, spec: VolumeSpec, allocation: u64) {
         let stored = Stored {
             spec,
             allocation,
+            written: 0,
             content: VecDeque::new(),
         };
         self.volumes.insert(stored.spec.name.clone(), stored);
@@ -198,6 +222,7 @@ impl Pool {
 impl Stored {
     fn append(&mut self, bytes: &[u8]) {
         self.allocation += bytes.len() as u64;
+        self.written += bytes.len() as u64;
         self.content.extend(bytes);
         let excess = self.content.len().saturating_sub(CONTENT);
         self.content.drain(..excess);

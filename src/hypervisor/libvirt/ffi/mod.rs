@@ -3,10 +3,15 @@
 //! - `virt`'s `all_domain_stats` leaks every record (357 bytes per domain and call, measured).
 //! - Its `Domain::state` ignores failure, its `interface_addresses` leaks the list.
 //! - Domain events are not wrapped at all.
+//! - Its streams hand libvirt a pointer to a value that moves (`streams`).
 //!
 //! Every function here borrows a live object of `virt` for the whole call, so its pointer is
 //! valid; what libvirt allocates is owned by a guard that frees it on every path; what libvirt
 //! calls back is a box that libvirt itself frees, after its last use.
+
+mod streams;
+
+pub(super) use streams::{Arrived, ConsoleStream};
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
