@@ -14,7 +14,7 @@ pub use file::{Accel, Features, Level};
 pub use layers::{keys, variable_name};
 pub use surroundings::{Folders, Surroundings};
 
-use crate::core::{Origin, Settings};
+use crate::core::{ConsoleSettings, Origin, Settings};
 use crate::model::Theme;
 use file::{AUTO, File};
 use layers::Layers;
@@ -232,6 +232,15 @@ fn core_settings(settings: &File, surroundings: &Surroundings) -> Result<Setting
         tiny_dir,
         refresh: Duration::from_millis(settings.hypervisor.refresh_milliseconds),
         leftovers: LOOK_FOR_LEFTOVERS,
+        consoles: ConsoleSettings {
+            idle: match settings.consoles.idle_minutes {
+                0 => None,
+                minutes => Some(Duration::from_secs(minutes * 60)),
+            },
+            record: settings.consoles.record,
+            keep_recordings: Duration::from_secs(settings.consoles.keep_recordings_days * 86_400),
+            longest_recording: settings.consoles.longest_recording_mib << 20,
+        },
         secret_key: (settings.secret_key != AUTO).then(|| settings.secret_key.clone()),
     })
 }

@@ -116,7 +116,7 @@ fn read_or_make(path: &Path, make: impl FnOnce() -> Result<String>) -> Result<St
 }
 
 /// Makes a folder only the owner can enter; one that exists is taken as it is.
-fn make_private_folder(path: &Path) -> Result<()> {
+pub fn make_private_folder(path: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     match fs::DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(io_error(path, &error)),

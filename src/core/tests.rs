@@ -4,10 +4,10 @@
 use super::keeper::KeeperKind;
 use super::operations::{Job, Stop};
 use super::{Core, Error, Parts, Registration, Settings, Source, time::system_clock};
-use crate::core::{NewMachine, Origin};
+use crate::core::{ConsoleSettings, NewMachine, Origin};
 use crate::hypervisor::sim::{Script, Sim};
 use crate::hypervisor::{self, Lane};
-use crate::model::Limits;
+use crate::model::{Limits, RecordingMode};
 use crate::store::{Epoch, Store};
 use serde_json::Value;
 use std::sync::{Arc, mpsc};
@@ -42,6 +42,12 @@ pub(super) async fn core() -> (Core, TempDir) {
             tiny_dir,
             refresh: Duration::from_millis(200),
             leftovers: Duration::from_secs(3600),
+            consoles: ConsoleSettings {
+                idle: None,
+                record: RecordingMode::Off,
+                keep_recordings: Duration::from_secs(86_400),
+                longest_recording: 1 << 20,
+            },
             secret_key: None,
         },
         store,

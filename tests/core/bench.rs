@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use twarga::core::{
-    Action, Core, Ctx, Keeper, KeeperKind, Machine, NewMachine, Origin, Parts, Registration, Settings,
-    Source, View, time::system_clock,
+    Action, ConsoleSettings, Core, Ctx, Keeper, KeeperKind, Machine, NewMachine, Origin, Parts, Registration,
+    Settings, Source, View, time::system_clock,
 };
 use twarga::hypervisor::sim::{Guest, Inventory, Script, Sim};
-use twarga::model::{Limits, Operation, OperationId, OperationState, VmId};
+use twarga::model::{Limits, Operation, OperationId, OperationState, RecordingMode, VmId};
 use twarga::store::Store;
 
 pub const LOCAL: Source = Source {
@@ -58,6 +58,12 @@ impl Bench {
             tiny_dir,
             refresh: Duration::from_millis(200),
             leftovers: Duration::from_secs(3600),
+            consoles: ConsoleSettings {
+                idle: None,
+                record: RecordingMode::Off,
+                keep_recordings: Duration::from_secs(86_400),
+                longest_recording: 1 << 20,
+            },
             secret_key: None,
         };
         Self {

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod bench;
+mod consoles;
 mod faults;
 mod keepers;
 mod machines;

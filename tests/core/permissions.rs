@@ -6,15 +6,28 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
-use twarga::core::{Action, Core, Ctx, Error, LogQuery, OperationQuery};
-use twarga::model::{OperationId, Preferences, VmId};
+use twarga::core::{Action, Core, Ctx, Error, LogQuery, Opening, OperationQuery};
+use twarga::model::{
+    ConsoleId, ConsoleKind, OperationId, Preferences, RecordingId, RecordingMode, Role, VmId,
+};
 
-/// What carol owns.
+/// What carol owns: a machine with two recordings (one will be removed), and a console of hers.
 #[derive(Clone, Copy)]
 struct Goods {
     vm: VmId,
     /// Final, so that nobody waits for it.
     operation: OperationId,
+}
+
+impl Goods {
+    fn console(self, kind: ConsoleKind) -> Opening {
+        Opening {
+            vm: self.vm,
+            kind,
+            takeover: true,
+            size: (80, 24),
+        }
+    }
 }
 
 type Asked = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
@@ -124,6 +137,56 @@ const TABLE: &[Row] = &[
         ask!(core, ctx, it => core.change_password(&ctx, PASSWORD, PASSWORD)),
         [OUT, YES, YES, YES, YES],
     ),
+    (
+        "open_console",
+        ask!(core, ctx, it => core.open_console(&ctx, it.console(ConsoleKind::Serial))),
+        [OUT, NONE, YES, NO, YES],
+    ),
+    (
+        "ssh_command",
+        ask!(core, ctx, it => core.ssh_command(&ctx, it.vm)),
+        [OUT, NONE, YES, NO, YES],
+    ),
+    (
+        "consoles",
+        ask!(core, ctx, it => core.consoles(&ctx)),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
+        "end_console",
+        ask!(core, ctx, it => core.end_console(&ctx, ConsoleId(1))),
+        [OUT, NONE, YES, NO, YES],
+    ),
+    (
+        "end_consoles",
+        ask!(core, ctx, it => core.end_consoles(&ctx)),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
+        "recordings",
+        ask!(core, ctx, it => core.recordings(&ctx)),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
+        "play",
+        ask!(core, ctx, it => core.play(&ctx, RecordingId(1))),
+        [OUT, NONE, YES, YES, YES],
+    ),
+    (
+        "recording_mode",
+        ask!(core, ctx, it => core.recording_mode(&ctx, it.vm)),
+        [OUT, NONE, YES, YES, YES],
+    ),
+    (
+        "set_recording_mode",
+        ask!(core, ctx, it => core.set_recording_mode(&ctx, it.vm, RecordingMode::Off)),
+        [OUT, NONE, YES, NO, YES],
+    ),
+    (
+        "remove_recording",
+        ask!(core, ctx, it => core.remove_recording(&ctx, removable(&ctx))),
+        [OUT, NONE, YES, NO, YES],
+    ),
     // The last one: it ends the session. One that has ended stays so, which is no error.
     (
         "sign_out",
@@ -132,10 +195,16 @@ const TABLE: &[Row] = &[
     ),
 ];
 
+/// Each of the two recordings can be removed once: by the owner, and by the admin.
+fn removable(ctx: &Ctx) -> RecordingId {
+    RecordingId(if ctx.role() == Role::User { 2 } else { 1 })
+}
+
 /// What the core offers to somebody who is not signed in, or to whoever assembled it.
 const WITHOUT_CALLER: &[&str] = &[
     "assemble",
     "door",
+    "leave_consoles",
     "register",
     "resume",
     "sign_in",
@@ -159,6 +228,17 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         vm,
         operation: operations[0].id,
     };
+    // Left as soon as they are open: their rows and recordings stay.
+    core.set_recording_mode(&people[2], vm, RecordingMode::Output)
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        drop(
+            core.open_console(&people[2], goods.console(ConsoleKind::Serial))
+                .await
+                .unwrap(),
+        );
+    }
     // Nobody works any more: what is asked for stays queued, so that answers do not depend on it.
     keeper.end().await.unwrap();
     core.sign_out(&people[0]).await.unwrap();

@@ -91,8 +91,8 @@ impl Cast {
     pub fn read(text: &str) -> Result<Self, String> {
         let mut lines = text.lines();
         let first = lines.next().unwrap_or_default();
-        let header: Header =
-            serde_json::from_str(first).map_err(|error| format!("it does not begin as an asciicast: {error}"))?;
+        let header: Header = serde_json::from_str(first)
+            .map_err(|error| format!("it does not begin as an asciicast: {error}"))?;
         if header.version != 2 {
             return Err(format!("it is an asciicast of version {}, not 2", header.version));
         }
@@ -133,10 +133,7 @@ fn moment(line: &str) -> Option<Moment> {
 }
 
 fn bounded(columns: u16, rows: u16) -> (u16, u16) {
-    (
-        columns.clamp(COLUMNS.0, COLUMNS.1),
-        rows.clamp(ROWS.0, ROWS.1),
-    )
+    (columns.clamp(COLUMNS.0, COLUMNS.1), rows.clamp(ROWS.0, ROWS.1))
 }
 
 /// Bytes in pieces become text: a character that was cut waits for its rest, what is no UTF-8

@@ -59,7 +59,10 @@ impl Core {
                 move |reader, actor| Ok(relation(actor, &visible(reader, actor, id)?)),
                 move |writer, ctx, actor| {
                     let recording = visible(writer, actor, id)?;
-                    let message = format!("{} played recording {id} of {}", actor.username, recording.vm_name);
+                    let message = format!(
+                        "{} played recording {id} of {}",
+                        actor.username, recording.vm_name
+                    );
                     let event = NewEvent::new(EventType::Vm, Severity::Info, "recording.played", &message);
                     let details = json!({ "recording": id, "source": ctx.source().describe() });
                     writer.append_event(&event.user(actor.id).vm(recording.vm).details(details))?;
@@ -99,7 +102,10 @@ impl Core {
                 // The file first: a row without one can be removed again, a file without a row not.
                 remove_file(&path)?;
                 writer.remove_recording(id)?;
-                let message = format!("{} removed recording {id} of {}", actor.username, recording.vm_name);
+                let message = format!(
+                    "{} removed recording {id} of {}",
+                    actor.username, recording.vm_name
+                );
                 let event = NewEvent::new(EventType::Vm, Severity::Info, "recording.removed", &message);
                 let details = json!({ "recording": id });
                 writer.append_event(&event.user(actor.id).vm(recording.vm).details(details))?;
@@ -148,7 +154,10 @@ impl Core {
         let Ok(before) = self.now().checked_sub(keep) else {
             return Ok(());
         };
-        for id in self.read(move |reader| Ok(reader.recordings_before(before)?)).await? {
+        for id in self
+            .read(move |reader| Ok(reader.recordings_before(before)?))
+            .await?
+        {
             let path = file(&self.settings().state_dir, id);
             self.write_as_keeper(epoch, move |writer| {
                 remove_file(&path)?;
@@ -325,7 +334,9 @@ impl Recorder {
             Ok(Ok(bytes)) => bytes,
             _ => written,
         };
-        let noted = core.write(move |writer| Ok(writer.end_recording(id, bytes)?)).await;
+        let noted = core
+            .write(move |writer| Ok(writer.end_recording(id, bytes)?))
+            .await;
         if let Err(error) = noted {
             tracing::warn!(recording = id.0, %error, "a recording's end was not noted");
         }

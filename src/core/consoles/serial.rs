@@ -81,8 +81,14 @@ enum Shown {
 /// A line that stands.
 struct Attached {
     console: hypervisor::Console,
+    joint: Joint,
+}
+
+/// How log and stream are joined.
+struct Joint {
+    /// The search, while the stream's beginning is not found in the log.
     joining: Option<Joining>,
-    /// Bytes of the stream that were shown from the log.
+    /// Bytes of the stream to come that were shown from the log.
     ahead: usize,
 }
 
@@ -121,13 +127,12 @@ impl Serial {
     async fn attach(&mut self, takeover: bool) -> hypervisor::Result<Attached> {
         let (mut tail, history, whole) = self.read_log().await?;
         let uuid = self.attendant.vm.uuid;
-        let attach = self
-            .attendant
-            .core
-            .hypervisor()
-            .call(Lane::Act, "attach a console", ATTACH_DEADLINE, move |it| {
-                it.attach_console(uuid, takeover)
-            });
+        let attach = self.attendant.core.hypervisor().call(
+            Lane::Act,
+            "attach a console",
+            ATTACH_DEADLINE,
+            move |it| it.attach_console(uuid, takeover),
+        );
         let console = attach.await?;
         if !whole {
             self.attendant.line(Line::Missing(None));
@@ -139,16 +144,19 @@ impl Serial {
         let more = tail.more().await.unwrap_or_default();
         let mut seam = Seam::new(Duration::ZERO);
         seam.log(&more, Duration::ZERO);
+        let joining = Joining {
+            seam,
+            tail,
+            began: now,
+            looked: now,
+            look_at: now + CALM,
+        };
         Ok(Attached {
             console,
-            joining: Some(Joining {
-                seam,
-                tail,
-                began: now,
-                looked: now,
-                look_at: now + CALM,
-            }),
-            ahead: 0,
+            joint: Joint {
+                joining: Some(joining),
+                ahead: 0,
+            },
         })
     }
 
@@ -253,22 +261,24 @@ impl Serial {
 
     async fn state(&self) -> hypervisor::Result<Option<DomainState>> {
         let uuid = self.attendant.vm.uuid;
-        let look = self
-            .attendant
-            .core
-            .hypervisor()
-            .call(Lane::Act, "look at a domain", LOOK_DEADLINE, move |it| {
-                it.state(uuid)
-            });
+        let look =
+            self.attendant
+                .core
+                .hypervisor()
+                .call(Lane::Act, "look at a domain", LOOK_DEADLINE, move |it| {
+                    it.state(uuid)
+                });
         look.await
     }
 
     /// Carries bytes both ways until the line falls (`None`) or the console ends.
-    async fn relay(&mut self, mut line: Attached) -> Option<End> {
+    async fn relay(&mut self, line: Attached) -> Option<End> {
+        let hypervisor::Console { mut output, input } = line.console;
+        let mut joint = line.joint;
         let mut to_guest: VecDeque<Vec<u8>> = VecDeque::new();
         loop {
             let room = self.attendant.has_room();
-            let look_at = line.joining.as_ref().map(|it| it.look_at);
+            let look_at = joint.joining.as_ref().map(|it| it.look_at);
             tokio::select! {
                 duty = self.attendant.duty(to_guest.is_empty()) => match duty {
                     Duty::End(end) => return Some(end),
@@ -283,27 +293,27 @@ impl Serial {
                         }
                     }
                 },
-                permit = line.console.input.reserve(), if !to_guest.is_empty() => match permit {
+                permit = input.reserve(), if !to_guest.is_empty() => match permit {
                     Ok(permit) => if let Some(bytes) = to_guest.pop_front() {
                         permit.send(bytes);
                     },
                     // Its end is on the way.
                     Err(_) => to_guest.clear(),
                 },
-                output = line.console.output.recv(), if room => match output {
-                    Some(Output::Bytes(bytes)) => self.wrote(&mut line, bytes).await,
+                output = output.recv(), if room => match output {
+                    Some(Output::Bytes(bytes)) => self.wrote(&mut joint, bytes).await,
                     Some(Output::Dropped(count)) => self.attendant.line(Line::Missing(Some(count))),
                     Some(Output::Ended(_)) | None => {
-                        self.fall(line).await;
+                        self.fall(joint).await;
                         return None;
                     }
                 },
-                () = at(look_at), if look_at.is_some() => self.join(&mut line).await,
+                () = at(look_at), if look_at.is_some() => self.join(&mut joint).await,
             }
         }
     }
 
-    async fn wrote(&mut self, line: &mut Attached, mut bytes: Vec<u8>) {
+    async fn wrote(&mut self, line: &mut Joint, mut bytes: Vec<u8>) {
         if let Some(joining) = &mut line.joining {
             joining.seam.stream(&bytes, joining.began.elapsed());
             joining.look_at = joining.look_at.min(joining.looked + BUSY);
@@ -319,7 +329,7 @@ impl Serial {
     }
 
     /// Looks at the log once more, for the seam.
-    async fn join(&mut self, line: &mut Attached) {
+    async fn join(&mut self, line: &mut Joint) {
         let Some(mut joining) = line.joining.take() else {
             return;
         };
@@ -352,7 +362,7 @@ impl Serial {
 
     /// The line fell. Where the seam was never found, the log has everything: what comes next goes
     /// on from what was shown of it.
-    async fn fall(&mut self, line: Attached) {
+    async fn fall(&mut self, line: Joint) {
         if let Some(mut joining) = line.joining {
             let fresh = joining.seam.show();
             self.show(fresh, joining.tail.offset()).await;

@@ -15,8 +15,6 @@ pub(super) struct Claimed {
     pub kind: ConsoleKind,
     pub vm: Vm,
     pub record: RecordingMode,
-    /// It was taken from somebody.
-    pub taken: bool,
 }
 
 impl Core {
@@ -51,7 +49,12 @@ impl Core {
                 if !writer.end_console(id, Ending::Stopped, Some(ctx.user()))? {
                     return Err(Error::Conflict(format!("console {id} is over")));
                 }
-                Ok(log_end(writer, &console, Ending::Stopped, Some(ctx.username().as_str()))?)
+                Ok(log_end(
+                    writer,
+                    &console,
+                    Ending::Stopped,
+                    Some(ctx.username().as_str()),
+                )?)
             },
         )
         .await
@@ -87,10 +90,9 @@ impl Core {
             move |reader, actor| vms::relation_to(reader, actor, vm),
             move |writer, ctx, actor| {
                 let row = writer.vm(vm)?.ok_or_else(|| vms::unknown(vm))?;
-                let taken = match kind {
-                    ConsoleKind::Serial => make_room(writer, ctx, &row, takeover)?,
-                    ConsoleKind::Ssh => false,
-                };
+                if kind == ConsoleKind::Serial {
+                    make_room(writer, ctx, &row, takeover)?;
+                }
                 let source = ctx.source().describe();
                 let id = writer.insert_console(&NewConsole {
                     vm,
@@ -110,7 +112,6 @@ impl Core {
                     kind,
                     record: stronger(policy, writer.recording_mode(vm)?),
                     vm: row,
-                    taken,
                 })
             },
         )
@@ -146,18 +147,17 @@ impl Core {
     }
 }
 
-/// Makes the serial line free, or says who has it. True if it was taken from somebody.
-fn make_room(writer: &Writer<'_>, ctx: &Ctx, vm: &Vm, takeover: bool) -> Result<bool> {
+/// Makes the serial line free, or says who has it.
+fn make_room(writer: &Writer<'_>, ctx: &Ctx, vm: &Vm, takeover: bool) -> Result<()> {
     let open = writer.open_consoles()?;
     let holder = open
         .into_iter()
         .find(|(console, _)| console.vm == vm.id && console.kind == ConsoleKind::Serial);
     let Some((console, process)) = holder else {
-        return Ok(false);
+        return Ok(());
     };
     if !process::is_alive(process) {
-        bury(writer, &console)?;
-        return Ok(false);
+        return bury(writer, &console);
     }
     if !takeover {
         return Err(Error::Occupied(Occupant {
@@ -173,7 +173,7 @@ fn make_room(writer: &Writer<'_>, ctx: &Ctx, vm: &Vm, takeover: bool) -> Result<
         let details = json!({ "console": console.id, "from": console.username });
         writer.append_event(&event.user(ctx.user()).vm(vm.id).details(details))?;
     }
-    Ok(true)
+    Ok(())
 }
 
 fn bury(writer: &Writer<'_>, console: &ConsoleSession) -> Result<()> {
@@ -183,7 +183,12 @@ fn bury(writer: &Writer<'_>, console: &ConsoleSession) -> Result<()> {
     Ok(())
 }
 
-fn log_end(writer: &Writer<'_>, console: &ConsoleSession, ending: Ending, by: Option<&str>) -> store::Result<()> {
+fn log_end(
+    writer: &Writer<'_>,
+    console: &ConsoleSession,
+    ending: Ending,
+    by: Option<&str>,
+) -> store::Result<()> {
     let how = match by {
         Some(by) => format!("{ending} by {by}"),
         None => ending.to_string(),

@@ -261,6 +261,7 @@ fn write(mut writer: Box<dyn Write + Send>, mut typed: mpsc::Receiver<Vec<u8>>) 
 }
 
 async fn relay(mut attendant: Attendant, mut session: Session) {
+    let input = session.input.clone();
     let mut pending: Option<Vec<u8>> = None;
     let end = loop {
         let room = attendant.has_room();
@@ -277,7 +278,7 @@ async fn relay(mut attendant: Attendant, mut session: Session) {
                     }
                 }
             },
-            permit = session.input.reserve(), if pending.is_some() => match permit {
+            permit = input.reserve(), if pending.is_some() => match permit {
                 Ok(permit) => if let Some(bytes) = pending.take() { permit.send(bytes) },
                 Err(_) => pending = None,
             },
@@ -287,7 +288,7 @@ async fn relay(mut attendant: Attendant, mut session: Session) {
             },
         }
     };
-    drop(session);
+    drop((session, input));
     attendant.finish(end).await;
 }
 

@@ -64,7 +64,7 @@ impl Tail {
     /// After a place that was reached earlier, and whether it was found again: if not, something of
     /// what the guest wrote meanwhile may be missing.
     pub async fn after(core: &Core, name: &str, place: &Place) -> Result<(Self, bool)> {
-        let mut tail = Self {
+        let tail = Self {
             core: core.clone(),
             name: name.to_owned(),
             offset: place.offset,

@@ -8,7 +8,7 @@ mod load;
 mod truth;
 mod view;
 
-pub(super) use truth::{World, observe};
+pub(super) use truth::{Truth, World, observe};
 pub(super) use view::status;
 
 use super::{Core, Ctx, Result};
@@ -18,7 +18,6 @@ use crate::store::KeeperKind;
 use jiff::Timestamp;
 use std::sync::Arc;
 use tokio::sync::watch;
-use truth::Truth;
 
 /// Whether the hypervisor answers.
 #[derive(Clone, Debug, PartialEq, Eq)]

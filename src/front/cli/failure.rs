@@ -147,6 +147,7 @@ pub fn classify(error: &core::Error) -> (u8, &'static str) {
         Error::NotFound { .. } => (code::NOT_FOUND, "not_found"),
         Error::Conflict(_) => (code::CONFLICT, "conflict"),
         Error::Busy(_) => (code::CONFLICT, "busy"),
+        Error::Occupied(_) => (code::CONFLICT, "occupied"),
         Error::Hypervisor(error) => classify_hypervisor(error),
         Error::Store(error) => classify_store(error),
         Error::Io { .. } => (code::OTHER, "io"),
@@ -194,6 +195,7 @@ fn advice(error: &core::Error) -> Option<String> {
             what: "operation", ..
         } => "`twarga op list` shows what there is".to_owned(),
         Error::Busy(id) => format!("`twarga op wait {id}` waits for it, `twarga op cancel {id}` undoes it"),
+        Error::Occupied(_) => "`--force` takes it from them, and they are told".to_owned(),
         Error::Hypervisor(HypervisorError::Unavailable { .. } | HypervisorError::Unresponsive { .. }) => {
             "`twarga doctor` says what mends it".to_owned()
         }
@@ -244,9 +246,18 @@ mod tests {
             ),
             (core::Error::Conflict("web is running".into()), 6),
             (core::Error::Busy(OperationId(7)), 6),
+            (occupied(), 6),
             (io_of_state(), 1),
             (core::Error::Internal("a task died".into()), 1),
         ]
+    }
+
+    fn occupied() -> core::Error {
+        core::Error::Occupied(core::consoles::Occupant {
+            who: "bob".into(),
+            source: None,
+            since: None,
+        })
     }
 
     fn io_of_state() -> core::Error {
