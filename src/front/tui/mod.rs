@@ -9,6 +9,7 @@
 //! `effects`, `terminal`.
 
 mod door;
+pub mod console;
 mod draw;
 mod effects;
 mod event;
