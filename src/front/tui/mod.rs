@@ -8,8 +8,8 @@
 //! In reading order: `event`, `keys`, `state`, `draw` (with `tabs`, `popups`, `widgets`), `run`,
 //! `effects`, `terminal`.
 
-mod door;
 pub mod console;
+mod door;
 mod draw;
 mod effects;
 mod event;

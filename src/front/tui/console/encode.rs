@@ -85,8 +85,7 @@ pub fn mouse(kind: MouseEventKind, modifiers: KeyModifiers, at: Spot, modes: &Mo
         MouseEventKind::ScrollRight => 67,
     };
     let held = |modifier, value| if modifiers.contains(modifier) { value } else { 0 };
-    let with =
-        held(KeyModifiers::SHIFT, 4) + held(KeyModifiers::ALT, 8) + held(KeyModifiers::CONTROL, 16);
+    let with = held(KeyModifiers::SHIFT, 4) + held(KeyModifiers::ALT, 8) + held(KeyModifiers::CONTROL, 16);
     let released = matches!(kind, MouseEventKind::Up(_));
     if modes.sgr_mouse {
         let end = if released { 'm' } else { 'M' };
@@ -155,8 +154,7 @@ fn meta(modifiers: KeyModifiers, text: &str) -> Vec<u8> {
 /// xterm's modifier parameter: 1 + shift 1 + alt 2 + control 4; `None` without any.
 fn parameter(modifiers: KeyModifiers) -> Option<u8> {
     let held = |modifier, value| if modifiers.contains(modifier) { value } else { 0 };
-    let sum =
-        held(KeyModifiers::SHIFT, 1) + held(KeyModifiers::ALT, 2) + held(KeyModifiers::CONTROL, 4);
+    let sum = held(KeyModifiers::SHIFT, 1) + held(KeyModifiers::ALT, 2) + held(KeyModifiers::CONTROL, 4);
     (sum > 0).then_some(sum + 1)
 }
 

@@ -105,7 +105,11 @@ fn put(cell: &mut Cell, glyph: &Glyph<'_>, room: bool, paint: &Paint) {
 /// Adds combining marks, unless they would change how many columns the text takes.
 fn add_marks(cell: &mut Cell, c: char, marks: &[char]) {
     let mut text = String::from(c);
-    text.extend(marks.iter().filter(|mark| mark.width() == Some(0) && !is_hidden(**mark)));
+    text.extend(
+        marks
+            .iter()
+            .filter(|mark| mark.width() == Some(0) && !is_hidden(**mark)),
+    );
     if text.width() == c.width().unwrap_or(0) {
         cell.set_symbol(&text);
     }

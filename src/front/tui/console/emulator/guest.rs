@@ -9,14 +9,15 @@
 //! more than its length can mean, and work is counted, so that whoever feeds can stop for a frame:
 //! three bytes can fill a screen.
 
-use super::Engine;
+use super::{Engine, to_line};
 use crate::model::text::is_hidden;
-use alacritty_terminal::grid::Dimensions;
+use alacritty_terminal::grid::{Dimensions, Scroll};
 use alacritty_terminal::index::Line;
+use alacritty_terminal::term::TermMode;
 use alacritty_terminal::term::cell::Flags;
 use alacritty_terminal::vte::ansi::{
-    Attr, CharsetIndex, ClearMode, CursorShape, CursorStyle, Handler, LineClearMode, Mode, NamedPrivateMode, PrivateMode,
-    StandardCharset, TabulationClearMode,
+    Attr, CharsetIndex, ClearMode, CursorShape, CursorStyle, Handler, LineClearMode, Mode, NamedPrivateMode,
+    PrivateMode, StandardCharset, TabulationClearMode,
 };
 use unicode_width::UnicodeWidthChar;
 
@@ -38,6 +39,8 @@ pub(super) struct Account {
     pub(super) bell: bool,
     /// Cells touched.
     pub(super) work: usize,
+    /// The first line that scrolls, counted from 0 (DECSTBM).
+    pub(super) region_top: usize,
     /// Characters that may still be printed by this piece.
     prints: usize,
 }
@@ -67,6 +70,30 @@ impl Guest<'_> {
     fn spend_lines(&mut self, lines: usize) {
         let rows = self.term.screen_lines();
         self.account.work += rows + self.term.columns() * lines.min(rows);
+    }
+
+    /// Before a mode is set or unset: two of them clear the screen, one the scrolling region.
+    fn change_mode(&mut self, mode: PrivateMode) {
+        let columns = PrivateMode::Named(NamedPrivateMode::ColumnMode);
+        if mode == columns {
+            self.account.region_top = 0;
+        }
+        if mode == columns || mode == ALTERNATE_SCREEN {
+            self.spend_lines(ALL);
+        }
+    }
+
+    /// Does what scrolls lines from one on. The engine moves a view into the past along with every
+    /// scroll, also with one below the first line, which moves nothing into the history.
+    fn scroll_from(&mut self, line: usize, lines: usize, act: impl FnOnce(&mut Engine)) {
+        self.spend_lines(lines);
+        let offset = |term: &Engine| to_line(term.grid().display_offset());
+        let before = offset(self.term);
+        act(self.term);
+        let moved = offset(self.term) - before;
+        if line > 0 && moved != 0 {
+            self.term.grid_mut().scroll_display(Scroll::Delta(-moved));
+        }
     }
 
     /// A character outside of ASCII.
@@ -110,15 +137,7 @@ macro_rules! allowed {
 /// As many lines as there are.
 const ALL: usize = usize::MAX;
 
-/// Lines that setting or unsetting a mode may touch.
-fn cost(mode: PrivateMode) -> usize {
-    match mode {
-        PrivateMode::Named(
-            NamedPrivateMode::SwapScreenAndSetRestoreCursor | NamedPrivateMode::ColumnMode,
-        ) => ALL,
-        _ => 0,
-    }
-}
+const ALTERNATE_SCREEN: PrivateMode = PrivateMode::Named(NamedPrivateMode::SwapScreenAndSetRestoreCursor);
 
 impl Handler for Guest<'_> {
     #[inline]
@@ -164,6 +183,52 @@ impl Handler for Guest<'_> {
         Handler::clear_screen(self.term, mode);
     }
 
+    fn linefeed(&mut self) {
+        self.scroll_from(self.account.region_top, 1, Handler::linefeed);
+    }
+
+    fn newline(&mut self) {
+        self.scroll_from(self.account.region_top, 1, Handler::newline);
+    }
+
+    fn scroll_up(&mut self, lines: usize) {
+        self.scroll_from(self.account.region_top, lines, |term| {
+            Handler::scroll_up(term, lines)
+        });
+    }
+
+    fn delete_lines(&mut self, lines: usize) {
+        let line = usize::try_from(self.term.grid().cursor.point.line.0).unwrap_or(0);
+        self.scroll_from(line, lines, |term| Handler::delete_lines(term, lines));
+    }
+
+    fn set_scrolling_region(&mut self, top: usize, bottom: Option<usize>) {
+        if top < bottom.unwrap_or(self.term.screen_lines()) {
+            self.account.region_top = top.saturating_sub(1);
+        }
+        Handler::set_scrolling_region(self.term, top.max(1), bottom);
+    }
+
+    fn reset_state(&mut self) {
+        self.spend_lines(ALL);
+        self.account.region_top = 0;
+        Handler::reset_state(self.term);
+    }
+
+    fn set_private_mode(&mut self, mode: PrivateMode) {
+        self.change_mode(mode);
+        Handler::set_private_mode(self.term, mode);
+    }
+
+    fn unset_private_mode(&mut self, mode: PrivateMode) {
+        self.change_mode(mode);
+        // dialog says this twice; xterm restores the cursor each time, the engine only once.
+        if mode == ALTERNATE_SCREEN && !self.term.mode().contains(TermMode::ALT_SCREEN) {
+            Handler::restore_cursor_position(self.term);
+        }
+        Handler::unset_private_mode(self.term, mode);
+    }
+
     fn terminal_attribute(&mut self, attribute: Attr) {
         // Not drawn, and would cost an allocation in each cell.
         if !matches!(attribute, Attr::UnderlineColor(_)) {
@@ -186,14 +251,10 @@ impl Handler for Guest<'_> {
         move_up_and_cr(lines: usize) costs 0;
         backspace() costs 0;
         carriage_return() costs 0;
-        linefeed() costs 1;
         substitute() costs 0;
-        newline() costs 1;
         set_horizontal_tabstop() costs 0;
-        scroll_up(lines: usize) costs lines;
         scroll_down(lines: usize) costs lines;
         insert_blank_lines(lines: usize) costs lines;
-        delete_lines(lines: usize) costs lines;
         erase_chars(count: usize) costs 1;
         delete_chars(count: usize) costs 1;
         move_backward_tabs(count: u16) costs 1;
@@ -202,13 +263,9 @@ impl Handler for Guest<'_> {
         restore_cursor_position() costs 0;
         clear_line(mode: LineClearMode) costs 1;
         clear_tabs(mode: TabulationClearMode) costs 1;
-        reset_state() costs ALL;
         reverse_index() costs 1;
         set_mode(mode: Mode) costs 0;
         unset_mode(mode: Mode) costs 0;
-        set_private_mode(mode: PrivateMode) costs cost(mode);
-        unset_private_mode(mode: PrivateMode) costs cost(mode);
-        set_scrolling_region(top: usize, bottom: Option<usize>) costs 0;
         set_keypad_application_mode() costs 0;
         unset_keypad_application_mode() costs 0;
         set_active_charset(index: CharsetIndex) costs 0;

@@ -179,6 +179,7 @@ impl Emulator {
             self.strings.cut(piece, |bytes| parser.advance(&mut guest, bytes));
             taken += piece.len();
         }
+        self.clamp_view();
         taken
     }
 
@@ -214,8 +215,17 @@ impl Emulator {
         if new.columns > old.columns {
             self.term.set_options(config(history));
         }
+        self.account.region_top = 0;
+        self.clamp_view();
         self.loose |= new.columns < old.columns;
         self.tidy();
+    }
+
+    /// The view stays inside of the history, which the engine does not see to.
+    fn clamp_view(&mut self) {
+        if self.scrolled_back() > self.history_len() {
+            self.term.grid_mut().scroll_display(grid::Scroll::Top);
+        }
     }
 
     /// Rows that were cut keep their memory: gives it back. The hidden one of the two screens is
