@@ -24,6 +24,9 @@ use unicode_width::UnicodeWidthChar;
 /// Most combining marks on one character; Vietnamese and Thai need two, Hebrew with cantillation
 /// three.
 pub(super) const MOST_MARKS: usize = 3;
+/// Bytes after which marked cells may be counted again: reading a history takes a millisecond or
+/// two, printing so much ten.
+const COUNT_EVERY: usize = 1024 * 1024;
 /// Most bytes of replies that wait to be fetched: a guest that asks faster than its line takes
 /// answers gets fewer.
 const MOST_REPLIES: usize = 4 * 1024;
@@ -42,14 +45,38 @@ pub(super) struct Account {
     /// The first line that scrolls, counted from 0 (DECSTBM).
     pub(super) region_top: usize,
     /// Characters that may still be printed by this piece.
-    prints: usize,
+    pub(super) prints: usize,
+    /// Cells that may still get marks.
+    marks: usize,
+    /// Bytes since those were counted.
+    uncounted: usize,
 }
 
 impl Account {
+    /// An account of a terminal in which so many cells may have marks.
+    pub(super) fn new(marks: usize) -> Self {
+        Self {
+            marks,
+            ..Self::default()
+        }
+    }
+
+    /// Whether it may be that marks were used up and have gone since.
+    pub(super) fn is_count_due(&self) -> bool {
+        self.marks == 0 && self.uncounted >= COUNT_EVERY
+    }
+
+    /// Notes how many cells have marks, of so many that may.
+    pub(super) fn counted(&mut self, most: usize, marked: usize) {
+        self.marks = most.saturating_sub(marked);
+        self.uncounted = 0;
+    }
+
     /// Begins a piece of so many bytes. A repetition (`CSI n b`) takes four bytes at least and
     /// sensibly fills a line; one that repeats 65,535 times would cost a millisecond each.
     pub(super) fn begin(&mut self, bytes: usize, columns: usize) {
         self.work += bytes;
+        self.uncounted = self.uncounted.saturating_add(bytes);
         self.prints = bytes + (bytes / 4 + 1) * columns;
     }
 
@@ -107,7 +134,7 @@ impl Guest<'_> {
     }
 
     /// Whether the character before the cursor takes another mark.
-    fn takes_mark(&self) -> bool {
+    fn takes_mark(&mut self) -> bool {
         let cursor = &self.term.grid().cursor;
         let row = &self.term.grid()[cursor.point.line];
         let mut column = cursor.point.column;
@@ -117,7 +144,14 @@ impl Guest<'_> {
         if row[column].flags.contains(Flags::WIDE_CHAR_SPACER) {
             column.0 = column.0.saturating_sub(1);
         }
-        row[column].zerowidth().map_or(0, <[char]>::len) < MOST_MARKS
+        match row[column].zerowidth().map_or(0, <[char]>::len) {
+            0 => {
+                let left = self.account.marks.checked_sub(1);
+                self.account.marks = left.unwrap_or(0);
+                left.is_some()
+            }
+            marks => marks < MOST_MARKS,
+        }
     }
 }
 

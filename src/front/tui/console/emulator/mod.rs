@@ -1,26 +1,31 @@
 //! A guest's terminal: its bytes become a grid with a history.
 //!
 //! This folder is the only place that knows the engine, `alacritty_terminal`; the rest of the
-//! program sees [`Emulator`] and plain types. Between the bytes and the engine stand two gates:
-//! `strings` cuts out what a terminal's strings carry, `guest` lists what the rest may do. So a
-//! guest reaches its own grid, two harmless reports and a bell, and no size of input makes it cost
-//! more memory than the history's budget.
+//! program sees [`Emulator`] and plain types. Between the bytes and the engine stand gates: `seams`
+//! keeps characters whole, `strings` cuts out what a terminal's strings carry, `guest` lists what the rest may do. So a
+//! guest reaches its own grid, two harmless reports and a bell; and whatever it sends, it takes no more
+//! memory than the history's budget, as much again for combining marks, and its screens.
 //!
-//! In reading order: `strings`, `guest`, this file, `screen` (what is to be seen), `text`,
-//! `search`, `selection`, `copy`.
+//! In reading order: `size`, `seams`, `strings`, `guest`, this file, `modes`, `screen` (what is to be seen),
+//! `text`, `search`, `selection`, `copy`.
 
 mod copy;
 mod guest;
+mod modes;
 mod screen;
+mod seams;
 mod search;
 mod selection;
+mod size;
 mod strings;
 mod text;
 
 pub use copy::CopyMove;
+pub use modes::{Modes, MouseReports};
 pub use screen::{Cursor, CursorShape, Glyph, Highlight, Screen};
 pub use search::Direction;
 pub use selection::SelectionKind;
+pub use size::TerminalSize;
 
 use alacritty_terminal::Term;
 use alacritty_terminal::event::VoidListener;
@@ -30,6 +35,8 @@ use alacritty_terminal::term::cell::Cell;
 use alacritty_terminal::term::{Config, Osc52, TermMode};
 use alacritty_terminal::vte::ansi::{Processor, Timeout};
 use guest::{Account, Guest};
+use seams::Seams;
+use size::{LARGEST, history_lines};
 use std::fmt;
 use std::time::Duration;
 use strings::Strings;
@@ -37,26 +44,12 @@ use strings::Strings;
 /// The engine. It tells nobody anything: `guest` answers before it could.
 type Engine = Term<VoidListener>;
 
-/// Two columns hold a wide character; with one the engine never finds a place for it.
-const SMALLEST: TerminalSize = TerminalSize { columns: 2, rows: 1 };
-/// More than the largest screens show in the smallest type; a screen of this size takes 24 MB.
-const LARGEST: TerminalSize = TerminalSize {
-    columns: 1_000,
-    rows: 500,
-};
-/// Lines that are kept at most, however narrow.
-const LONGEST_HISTORY: usize = 100_000;
+/// What marks add to a cell, bytes: two allocations of 56 and 16, rounded up by the allocator.
+const MARKED_CELL: usize = 100;
+/// Cells that may have marks in a terminal without a history to speak of.
+const LEAST_MARKED: usize = 10_000;
 /// Bytes that are parsed before work is counted again.
 const PIECE: usize = 512;
-
-/// A terminal's size in cells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TerminalSize {
-    /// Cells in a row.
-    pub columns: u16,
-    /// Rows on the screen.
-    pub rows: u16,
-}
 
 /// A cell of the viewport, counted from 0 at its left and top.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,47 +75,11 @@ pub enum Scroll {
     Bottom,
 }
 
-/// What the guest wants to be told of the mouse.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MouseReports {
-    /// Nothing.
-    #[default]
-    Off,
-    /// Buttons.
-    Clicks,
-    /// Buttons, and motion while one is held.
-    Drags,
-    /// Buttons and all motion.
-    Motion,
-}
-
-/// What the guest asked of its terminal's keyboard and mouse.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Modes {
-    /// Arrows, Home and End are sent as `ESC O` (DECCKM).
-    pub application_cursor: bool,
-    /// The keypad sends sequences (DECKPAM).
-    pub application_keypad: bool,
-    /// Enter sends a line feed after its carriage return (LNM).
-    pub new_line: bool,
-    /// Pastes are marked as such (2004).
-    pub bracketed_paste: bool,
-    /// What of the mouse is reported (1000, 1002, 1003).
-    pub mouse: MouseReports,
-    /// The mouse is reported in decimals (1006).
-    pub sgr_mouse: bool,
-    /// Focus is reported (1004).
-    pub focus: bool,
-    /// The alternate screen is shown, which has no history (1049).
-    pub alternate_screen: bool,
-    /// The wheel becomes arrow keys there (1007).
-    pub alternate_scroll: bool,
-}
-
 /// A guest's terminal.
 pub struct Emulator {
     term: Engine,
     parser: Processor<AtOnce>,
+    seams: Seams,
     strings: Strings,
     account: Account,
     scrollback_bytes: usize,
@@ -137,13 +94,14 @@ impl Emulator {
     /// An empty screen. The history may take `scrollback_bytes`, at 24 bytes per cell; sizes are
     /// clamped to what can be shown (2×1 to 1,000×500).
     pub fn new(size: TerminalSize, scrollback_bytes: usize) -> Self {
-        let size = clamp(size);
+        let size = size.clamp();
         let history = history_lines(scrollback_bytes, size.columns);
         Self {
             term: Term::new(config(history), &size, VoidListener),
             parser: Processor::new(),
+            seams: Seams::default(),
             strings: Strings::default(),
-            account: Account::default(),
+            account: Account::new(most_marked(scrollback_bytes)),
             scrollback_bytes,
             loose: false,
             revision: 0,
@@ -163,13 +121,13 @@ impl Emulator {
     pub fn feed_within(&mut self, bytes: &[u8], work: usize) -> usize {
         self.revision += 1;
         self.tidy();
+        self.count_marks();
         self.account.work = 0;
         let columns = self.term.columns();
         let mut taken = 0;
-        for piece in bytes.chunks(PIECE) {
-            if self.account.work >= work {
-                break;
-            }
+        while taken < bytes.len() && self.account.work < work {
+            let (piece, used) = self.seams.piece(&bytes[taken..], PIECE);
+            let piece = piece.bytes();
             self.account.begin(piece.len(), columns);
             let mut guest = Guest {
                 term: &mut self.term,
@@ -177,7 +135,7 @@ impl Emulator {
             };
             let parser = &mut self.parser;
             self.strings.cut(piece, |bytes| parser.advance(&mut guest, bytes));
-            taken += piece.len();
+            taken += used;
         }
         self.clamp_view();
         taken
@@ -201,7 +159,7 @@ impl Emulator {
     /// Makes the screen larger or smaller; lines that the terminal broke are broken anew. The
     /// history's budget buys more lines of fewer columns.
     pub fn resize(&mut self, size: TerminalSize) {
-        let (old, new) = (self.size(), clamp(size));
+        let (old, new) = (self.size(), size.clamp());
         if old == new {
             return;
         }
@@ -219,6 +177,20 @@ impl Emulator {
         self.clamp_view();
         self.loose |= new.columns < old.columns;
         self.tidy();
+    }
+
+    /// Where no marks are left, sees how many have gone out of the history meanwhile. That reads all
+    /// of it, so not often; and of the two screens only the one with a history counts.
+    fn count_marks(&mut self) {
+        if !self.account.is_count_due() || self.term.mode().contains(TermMode::ALT_SCREEN) {
+            return;
+        }
+        let lines = self.term.topmost_line().0..=self.term.bottommost_line().0;
+        let marked = lines
+            .flat_map(|line| self.term.grid()[Line(line)][..].iter())
+            .filter(|cell| cell.extra.is_some())
+            .count();
+        self.account.counted(most_marked(self.scrollback_bytes), marked);
     }
 
     /// The view stays inside of the history, which the engine does not see to.
@@ -273,31 +245,6 @@ impl Emulator {
         self.term.history_size()
     }
 
-    /// What the guest asked of keyboard and mouse.
-    pub fn modes(&self) -> Modes {
-        let mode = self.term.mode();
-        let has = |flag| mode.contains(flag);
-        Modes {
-            application_cursor: has(TermMode::APP_CURSOR),
-            application_keypad: has(TermMode::APP_KEYPAD),
-            new_line: has(TermMode::LINE_FEED_NEW_LINE),
-            bracketed_paste: has(TermMode::BRACKETED_PASTE),
-            mouse: if has(TermMode::MOUSE_MOTION) {
-                MouseReports::Motion
-            } else if has(TermMode::MOUSE_DRAG) {
-                MouseReports::Drags
-            } else if has(TermMode::MOUSE_REPORT_CLICK) {
-                MouseReports::Clicks
-            } else {
-                MouseReports::Off
-            },
-            sgr_mouse: has(TermMode::SGR_MOUSE),
-            focus: has(TermMode::FOCUS_IN_OUT),
-            alternate_screen: has(TermMode::ALT_SCREEN),
-            alternate_scroll: has(TermMode::ALTERNATE_SCROLL),
-        }
-    }
-
     /// The cell of the grid that a cell of the viewport shows, the nearest if there is none.
     fn point(&self, spot: Spot) -> Point {
         let row = usize::from(spot.row).min(self.term.screen_lines() - 1);
@@ -331,17 +278,9 @@ fn to_line(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(MOST_LINES)
 }
 
-fn clamp(size: TerminalSize) -> TerminalSize {
-    TerminalSize {
-        columns: size.columns.clamp(SMALLEST.columns, LARGEST.columns),
-        rows: size.rows.clamp(SMALLEST.rows, LARGEST.rows),
-    }
-}
-
-/// Lines of so many columns that a budget buys.
-fn history_lines(bytes: usize, columns: u16) -> usize {
-    let line = usize::from(columns) * size_of::<Cell>() + size_of::<Row<Cell>>();
-    (bytes / line).min(LONGEST_HISTORY)
+/// Cells that may have marks: as many as take the history's budget once more.
+fn most_marked(scrollback_bytes: usize) -> usize {
+    (scrollback_bytes / MARKED_CELL).max(LEAST_MARKED)
 }
 
 fn config(history: usize) -> Config {
@@ -349,18 +288,6 @@ fn config(history: usize) -> Config {
         scrolling_history: history,
         osc52: Osc52::Disabled,
         ..Config::default()
-    }
-}
-
-impl Dimensions for TerminalSize {
-    fn total_lines(&self) -> usize {
-        self.rows.into()
-    }
-    fn screen_lines(&self) -> usize {
-        self.rows.into()
-    }
-    fn columns(&self) -> usize {
-        self.columns.into()
     }
 }
 

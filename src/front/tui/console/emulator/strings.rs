@@ -2,11 +2,11 @@
 //! clipboards, colours and pictures.
 //!
 //! None of them means anything here, and the parser behind would keep an OSC in memory for as long
-//! as it does not end. So they are cut out before it. One that does not end is cut out only up to
-//! [`LONGEST`]: what follows is shown again, so that a program that died in the middle of a title
-//! does not silence a kernel's log.
+//! as it does not end. So they are cut out before it, and kept nowhere. One that does not end is
+//! given up at the first line feed after [`LONGEST`] bytes: a program that died in the middle of a
+//! title does not silence a kernel's log.
 
-/// Most bytes of one string that are swallowed. Above the 100,000 that programs allow themselves
+/// Bytes that a string may have, line feeds or not. Above the 100,000 that programs allow themselves
 /// for a clipboard (OSC 52 in hterm and tmux), which is the longest that occurs in daily use.
 const LONGEST: usize = 128 * 1024;
 
@@ -70,9 +70,12 @@ impl Strings {
                         }
                         CAN | SUB => self.state = State::Plain,
                         BEL if bell_ends => self.state = State::Plain,
-                        _ if length + 1 >= LONGEST => self.state = State::Plain,
+                        b'\n' if length >= LONGEST => {
+                            from = at - 1;
+                            self.state = State::Plain;
+                        }
                         _ => {
-                            let length = length + 1;
+                            let length = length.saturating_add(1);
                             self.state = State::Inside { length, bell_ends };
                         }
                     }
@@ -120,8 +123,8 @@ mod tests {
 
     #[test]
     fn one_that_does_not_end_gives_the_screen_back() {
-        let endless = vec![b'x'; LONGEST];
-        assert_eq!(cut(&[b"\x1b]", &endless, b"panic"]), b"\x1b\x18panic");
+        let endless = vec![b'\n'; LONGEST];
+        assert_eq!(cut(&[b"\x1b]", &endless, b"x\npanic"]), b"\x1b\x18\npanic");
     }
 
     proptest! {
