@@ -50,7 +50,7 @@ const PRIVATE_CRATES: &[(&str, &str)] = &[
     ("ratatui", "front"),
     ("crossterm", "front"),
     ("tui_input", "front"),
-    ("alacritty_terminal", "front"),
+    ("alacritty_terminal", "front::tui::console::emulator"),
 ];
 
 /// What reads the surroundings, and the modules that may; `main` may, too.

@@ -47,7 +47,7 @@ pub fn of_panic(panic: &(dyn Any + Send)) -> String {
 
 /// Characters that act, hide or reorder instead of showing (Unicode categories Cc, Cf and Co,
 /// line and paragraph separators, variation selectors, tags and fillers).
-fn is_hidden(c: char) -> bool {
+pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{00ad}'

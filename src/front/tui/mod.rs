@@ -8,6 +8,7 @@
 //! In reading order: `event`, `keys`, `state`, `draw` (with `tabs`, `popups`, `widgets`), `run`,
 //! `effects`, `terminal`.
 
+pub mod console;
 mod door;
 mod draw;
 mod effects;
