@@ -244,6 +244,7 @@ impl Program<'_> {
         };
         let keeper = own.as_ref().or(assembled.demo.as_ref().map(|demo| &demo.keeper));
         let shown = tui::run(assembled.core.clone(), self.source, keeper, options).await;
+        assembled.core.leave_consoles().await;
         if let Some(keeper) = own {
             keeper.end().await?;
         }
@@ -269,6 +270,8 @@ impl Program<'_> {
                 terminal: features.terminal,
             },
             zone: jiff::tz::TimeZone::system(),
+            leader: self.config.leader,
+            scrollback: self.config.scrollback,
             ..tui::Setup::default()
         }
     }

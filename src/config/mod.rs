@@ -39,6 +39,10 @@ pub struct Config {
     pub theme: Theme,
     /// After how long an idle screen locks; `None` never.
     pub idle_lock: Option<Duration>,
+    /// The key after Ctrl that does not go to a guest.
+    pub leader: char,
+    /// Bytes of a console's history.
+    pub scrollback: usize,
     /// The log files.
     pub log: Log,
     /// The file that was read, if there was one.
@@ -163,6 +167,8 @@ impl Config {
             },
             features: settings.features,
             theme: settings.screen.theme,
+            leader: settings.consoles.leader_character().unwrap_or(']'),
+            scrollback: scrollback(settings.consoles.scrollback_lines),
             idle_lock: match settings.accounts.idle_lock_minutes {
                 0 => None,
                 minutes => Some(Duration::from_secs(minutes * 60)),
@@ -326,4 +332,11 @@ fn louder(level: Level, verbose: u8) -> Level {
         1 => Level::Debug,
         _ => Level::Trace,
     })
+}
+
+/// Bytes of so many lines of 80 columns: 24 to a cell, and a row's own.
+fn scrollback(lines: u64) -> usize {
+    usize::try_from(lines)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(80 * 24 + 32)
 }

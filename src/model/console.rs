@@ -45,6 +45,16 @@ pub enum ConsoleKind {
 
 words!(ConsoleKind { Serial => "serial", Ssh => "ssh", });
 
+impl ConsoleKind {
+    /// For people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Serial => "serial",
+            Self::Ssh => "SSH",
+        }
+    }
+}
+
 /// How a console came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -9,7 +9,7 @@ use twarga::front::tui::{Entered, Permit};
 use twarga::model::limits::Usage;
 use twarga::model::vm::{Address, AddressSource};
 use twarga::model::{
-    Event, EventId, EventType, Image, ImageKind, Limits, Operation, OperationId, OperationKind,
+    ConsoleKind, Event, EventId, EventType, Image, ImageKind, Limits, Operation, OperationId, OperationKind,
     OperationState, Progress, Readiness, Role, Severity, Step, StepState, UserId, Vm, VmId, VmName, VmStatus,
 };
 use uuid::Uuid;
@@ -33,6 +33,14 @@ pub fn somebody(role: Role) -> Entered {
         name: "alice".to_owned(),
         role,
         permit: Permit {
+            console: Arc::new(move |machine, kind| {
+                let refused = match (kind, machine.status) {
+                    _ if reads_only => "only its owner or an admin may",
+                    (ConsoleKind::Ssh, status) if status != VmStatus::Running => "it does not run",
+                    _ => return None,
+                };
+                Some(refused.to_owned())
+            }),
             act: Arc::new(move |machine, action| {
                 if reads_only {
                     return Some("only its owner or an admin may".to_owned());

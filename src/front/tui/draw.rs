@@ -1,5 +1,6 @@
 //! A state becomes a frame. Nothing here changes anything or asks anybody.
 
+use super::console::picture;
 use super::popups::Popup;
 use super::state::notices::{Level, Notice};
 use super::state::{Screen, State, alerts};
@@ -51,6 +52,9 @@ fn session(state: &State, area: Rect, buffer: &mut Buffer) -> Option<(u16, u16)>
     }
     let tab = tabs::enabled(&state.setup().features).get(session.tab).copied()?;
     let mut cursor = (tab.draw)(state, areas.body, buffer);
+    if let Some(area) = areas.console {
+        cursor = picture::draw(state, area, buffer);
+    }
     for popup in &session.popups {
         cursor = popup.draw(
             state,

@@ -4,6 +4,8 @@
 use super::event::{Effect, Entered, Event, Permit, Reply, Secret};
 use super::run::Stage;
 use super::terminal::Screen;
+use super::wires::Wires;
+use crate::core::consoles::{self, Typed};
 use crate::core::policy::{Permission, Relation, allows};
 use crate::core::{Core, Ctx, Error, Keeper, Registration, Result, SignedIn, Source, vms};
 use std::io;
@@ -26,6 +28,7 @@ pub(crate) struct Runner<'k> {
     events: Sender<Event>,
     tasks: JoinSet<()>,
     watch: Option<AbortHandle>,
+    wires: Wires,
     keeper: Option<&'k Keeper>,
     screen: Screen,
 }
@@ -61,6 +64,7 @@ impl<'k> Runner<'k> {
             events,
             tasks: JoinSet::new(),
             watch: None,
+            wires: Wires::default(),
             keeper,
             screen,
         }
@@ -79,15 +83,14 @@ impl Stage for Runner<'_> {
             && let Some(watch) = self.watch.take()
         {
             watch.abort();
+            self.wires.close_all();
         }
+        let Some(effect) = self.on_the_spot(effect, &line) else {
+            return;
+        };
         if self.tasks.len() >= MOST_TASKS {
-            // Dropped, and said so where there is room to say it; the channel is bounded too.
             let error = Error::Conflict("too much is under way; wait for it".to_owned());
-            let reply = Box::new(Reply::Failed {
-                what: "asking",
-                error,
-            });
-            let _ = self.events.try_send(Event::Reply { generation, reply });
+            self.refuse(&line, "asking", error);
             return;
         }
         if matches!(effect, Effect::Follow) {
@@ -133,15 +136,56 @@ impl Stage for Runner<'_> {
     }
 }
 
+impl Runner<'_> {
+    /// What must be done in the order in which it is asked for, and takes no time.
+    fn on_the_spot(&mut self, effect: Effect, line: &Line) -> Option<Effect> {
+        match effect {
+            Effect::OpenConsole { pane, opening } => {
+                let desk = (self.desk.core.clone(), self.desk.ctx());
+                self.wires.open(desk, pane, opening, line.clone());
+            }
+            Effect::Type { pane, bytes } => {
+                if !self.wires.send(pane, Typed::Bytes(bytes)) {
+                    let error = Error::Conflict("the guest takes no input; this was not typed".to_owned());
+                    self.refuse(line, "typing", error);
+                }
+            }
+            // A size that has no room is made good by the next one.
+            Effect::ResizeConsole {
+                pane,
+                size: (columns, rows),
+            } => {
+                let _ = self.wires.send(pane, Typed::Size(columns, rows));
+            }
+            Effect::CloseConsole(pane) => self.wires.close(pane),
+            Effect::CopyOut(text) => {
+                if let Err(error) = self.screen.copy(&text) {
+                    let error = Error::Internal(format!("the terminal: {error}"));
+                    self.refuse(line, "copying", error);
+                }
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// Says that something was not done, where there is room to say it; the channel is bounded too.
+    fn refuse(&self, line: &Line, what: &'static str, error: Error) {
+        let reply = Box::new(Reply::Failed { what, error });
+        let generation = line.generation;
+        let _ = self.events.try_send(Event::Reply { generation, reply });
+    }
+}
+
 /// Where a task's replies go.
 #[derive(Clone)]
-struct Line {
+pub(super) struct Line {
     events: Sender<Event>,
     generation: u64,
 }
 
 impl Line {
-    async fn send(&self, reply: Reply) {
+    pub(super) async fn send(&self, reply: Reply) {
         let event = Event::Reply {
             generation: self.generation,
             reply: Box::new(reply),
@@ -253,6 +297,11 @@ impl Desk {
                 id,
                 result: core.cancel(&ctx, id).await,
             },
+            Effect::LoadConsoles => Reply::Consoles(core.consoles(&ctx).await),
+            Effect::EndConsoles(Some(id)) => {
+                Reply::ConsolesEnded(core.end_console(&ctx, id).await.map(|()| 1))
+            }
+            Effect::EndConsoles(None) => Reply::ConsolesEnded(core.end_consoles(&ctx).await),
             Effect::LoadEvents { slot, query } => Reply::Events {
                 slot,
                 query,
@@ -283,6 +332,7 @@ impl Desk {
         let SignedIn { ctx, token } = result?;
         self.sit(Some(ctx.clone()));
         self.keep_token(Some(&token));
+        let same = ctx.clone();
         let may_create = allows(ctx.role(), Permission::CreateMachine, Relation::Own);
         Ok(Entered {
             user: ctx.user(),
@@ -291,6 +341,7 @@ impl Desk {
             permit: Permit {
                 create: (!may_create).then(|| format!("an {} changes nothing", ctx.role())),
                 act: Arc::new(move |machine, action| vms::refusal(&ctx, machine, action)),
+                console: Arc::new(move |machine, kind| consoles::refusal(&same, machine, kind)),
             },
         })
     }

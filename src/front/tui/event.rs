@@ -4,10 +4,15 @@
 //! replies of the core. Everything the screen wants is an [`Effect`], which somebody else
 //! carries out. Between the two stands `State::update`, which does neither IO nor waiting.
 
+use super::console::Words;
+use crate::core::consoles::{End, Line};
 use crate::core::{
-    Action, Allowance, Door, Error, LogQuery, Machine, NewMachine, OperationQuery, Result, View,
+    Action, Allowance, Door, Error, LogQuery, Machine, NewMachine, Opening, OperationQuery, Result, View,
 };
-use crate::model::{Event as LogEvent, Image, Operation, OperationId, Preferences, Role, UserId, VmId};
+use crate::model::{
+    ConsoleId, ConsoleKind, ConsoleSession, Event as LogEvent, Image, Operation, OperationId, Preferences,
+    Role, UserId, VmId,
+};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
 use std::fmt;
@@ -106,6 +111,17 @@ pub enum Reply {
         /// Whether that was heard.
         result: Result<()>,
     },
+    /// Something came of a console.
+    Console {
+        /// The number of its pane.
+        pane: u64,
+        /// What.
+        reply: ConsoleReply,
+    },
+    /// Consoles were listed.
+    Consoles(Result<Vec<ConsoleSession>>),
+    /// Consoles were ended: how many.
+    ConsolesEnded(Result<usize>),
     /// Something without another reply went wrong.
     Failed {
         /// What was being done: "saving preferences".
@@ -113,6 +129,19 @@ pub enum Reply {
         /// What was said.
         error: Error,
     },
+}
+
+/// What came of a console.
+#[derive(Debug)]
+pub enum ConsoleReply {
+    /// It was asked for.
+    Opened(Result<ConsoleId>),
+    /// The guest wrote.
+    Wrote(Words),
+    /// Something became of the way to the guest.
+    Line(Line),
+    /// It is over.
+    Ended(End),
 }
 
 /// Which list a page of events is for.
@@ -150,7 +179,12 @@ pub struct Permit {
     pub act: Rule,
     /// Why the user may not make machines.
     pub create: Option<String>,
+    /// Why a machine's console cannot be opened now.
+    pub console: ConsoleRule,
 }
+
+/// Why a machine's console cannot be opened now, if it cannot.
+pub type ConsoleRule = Arc<dyn Fn(&Machine, ConsoleKind) -> Option<String> + Send + Sync>;
 
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -229,6 +263,35 @@ pub enum Effect {
         /// Which events.
         query: LogQuery,
     },
+    /// Open a console; what comes of it goes to that pane.
+    OpenConsole {
+        /// The number of its pane.
+        pane: u64,
+        /// Which one, how.
+        opening: Opening,
+    },
+    /// Type into a console.
+    Type {
+        /// The number of its pane.
+        pane: u64,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Tell a console its terminal's size.
+    ResizeConsole {
+        /// The number of its pane.
+        pane: u64,
+        /// Columns and rows.
+        size: (u16, u16),
+    },
+    /// Leave a console.
+    CloseConsole(u64),
+    /// List consoles.
+    LoadConsoles,
+    /// End a console, wherever it is; all that may be ended if `None`.
+    EndConsoles(Option<ConsoleId>),
+    /// Hand a text to the terminal's clipboard.
+    CopyOut(String),
     /// Draw everything anew: something else wrote on the terminal.
     Redraw,
     /// Give terminal and keeper back and stop until continued.

@@ -8,6 +8,7 @@ use ratatui::layout::Rect;
 
 struct Item {
     binding: &'static Binding,
+    key: String,
     name: &'static str,
     refused: Option<String>,
     reason_shown: bool,
@@ -19,12 +20,8 @@ impl Item {
             Some(reason) if self.reason_shown => columns(reason) + 3,
             _ => 0,
         };
-        key(self.binding).chars().count() as u16 + 1 + columns(self.name) + reason + 2
+        columns(&self.key) + 1 + columns(self.name) + reason + 2
     }
-}
-
-fn key(binding: &Binding) -> String {
-    binding.keys.first().map(|it| it.name()).unwrap_or_default()
 }
 
 pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
@@ -38,9 +35,7 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         } else {
             (look.key, look.ground)
         };
-        pen.put(&key(item.binding), key_style)
-            .skip(1)
-            .put(item.name, style);
+        pen.put(&item.key, key_style).skip(1).put(item.name, style);
         if let Some(reason) = item.refused.as_ref().filter(|_| item.reason_shown) {
             pen.put(&format!(" ({reason})"), look.dim);
         }
@@ -52,9 +47,10 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
 /// that the way to everything else (palette, help) stays.
 fn chosen(state: &State, room: u16) -> Vec<Item> {
     let mut items: Vec<Item> = keys::in_place(state.focus())
-        .filter(|binding| binding.footer)
+        .filter(|binding| binding.footer && !(binding.hidden)(&state.setup().features))
         .map(|binding| Item {
             binding,
+            key: binding.key_now(state),
             name: binding.name_now(state),
             refused: (binding.disabled)(state),
             reason_shown: false,
@@ -91,6 +87,6 @@ fn is_way_out(binding: &Binding) -> bool {
     use keys::Command as C;
     matches!(
         binding.command,
-        C::Help | C::Palette | C::Back | C::No | C::Submit | C::Yes
+        C::Help | C::Palette | C::Back | C::No | C::Submit | C::Yes | C::ConsoleType | C::ConsoleHide
     )
 }

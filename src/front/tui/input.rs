@@ -11,7 +11,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent,
 /// Longest escape sequence that is waited for; a longer one is no key of any terminal.
 const LONGEST_SEQUENCE: usize = 64;
 /// Most that one paste may bring; the rest is dropped.
-pub(crate) const LONGEST_PASTE: usize = 64 * 1024;
+pub(crate) const LONGEST_PASTE: usize = 4 * 1024 * 1024;
 const PASTE_END: &[u8] = b"\x1b[201~";
 
 /// Turns bytes into events, whatever the pieces they come in.

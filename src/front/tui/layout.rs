@@ -17,7 +17,12 @@ pub(crate) struct Areas {
     pub(crate) alerts: Rect,
     pub(crate) body: Rect,
     pub(crate) footer: Rect,
+    /// The shown console: over header and body, or below a shorter body.
+    pub(crate) console: Option<Rect>,
 }
+
+/// Rows that the tab keeps above a console that does not fill the screen.
+const ABOVE_CONSOLE: u16 = 7;
 
 /// Whether a screen is too small to be drawn.
 pub(crate) fn too_small(size: Size) -> bool {
@@ -31,7 +36,28 @@ pub(crate) fn areas(state: &State) -> Areas {
     let alerts = state
         .session()
         .map_or(0, |session| alerts(session, state.now()).len().min(most));
-    split(size, u16::try_from(alerts).unwrap_or(0))
+    let mut areas = split(size, u16::try_from(alerts).unwrap_or(0));
+    let panes = state.session().map(|session| &session.consoles);
+    if let Some(panes) = panes.filter(|panes| panes.shown().is_some()) {
+        let whole = Rect {
+            x: 0,
+            y: 0,
+            width: size.width,
+            height: areas.footer.y,
+        };
+        areas.console = Some(if panes.full || areas.body.height < 2 * ABOVE_CONSOLE {
+            whole
+        } else {
+            let (body, below) = (areas.body, areas.body.height - ABOVE_CONSOLE);
+            areas.body.height = ABOVE_CONSOLE;
+            Rect {
+                y: body.y + ABOVE_CONSOLE,
+                height: below,
+                ..body
+            }
+        });
+    }
+    areas
 }
 
 fn split(size: Size, alerts: u16) -> Areas {
@@ -51,5 +77,6 @@ fn split(size: Size, alerts: u16) -> Areas {
             (1 + alerts + body).min(size.height.saturating_sub(1)),
             size.height.min(1),
         ),
+        console: None,
     }
 }

@@ -26,11 +26,12 @@ mod tabs;
 mod terminal;
 mod theme;
 mod widgets;
+mod wires;
 mod words;
 
 pub use draw::draw;
 pub use effects::SaveToken;
-pub use event::{Effect, Entered, Event, Exit, Permit, Reply, Rule, Secret, Slot};
+pub use event::{ConsoleReply, Effect, Entered, Event, Exit, Permit, Reply, Rule, Secret, Slot};
 pub use input::Parser;
 pub use run::{LoopError, Stage, run as run_loop};
 pub use state::{Estimate, Features, Setup, State};

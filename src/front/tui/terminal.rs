@@ -1,5 +1,6 @@
 //! The process's own terminal: taken at the start, given back however the program ends.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
@@ -98,6 +99,14 @@ impl Screen {
         }
         let _ = disable_raw_mode();
         self.errors.undivert();
+    }
+
+    /// Hands a text to the terminal's clipboard (xterm's OSC 52).
+    pub(crate) fn copy(&self, text: &str) -> io::Result<()> {
+        let encoded = BASE64_STANDARD.encode(text);
+        let mut out = writer()?;
+        write!(out, "\x1b]52;c;{encoded}\x07")?;
+        out.flush()
     }
 
     fn restore_on_panic(&self) {

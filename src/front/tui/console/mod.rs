@@ -7,12 +7,17 @@
 pub mod encode;
 
 mod emulator;
+mod pane;
+pub(crate) mod panes;
+pub(crate) mod picture;
 mod view;
 
 pub use emulator::{
     CopyMove, Cursor, CursorShape, Direction, Emulator, Glyph, Highlight, Modes, MouseReports, Screen,
     Scroll, SelectionKind, Spot, TerminalSize,
 };
+pub use pane::Words;
+pub(crate) use pane::{Pane, SERIAL};
 pub use view::{Colours, Paint, draw};
 
 /// Bytes of 10,000 lines of 80 columns: a history that a console is commonly given.

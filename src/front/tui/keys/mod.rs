@@ -6,7 +6,8 @@ mod table;
 
 pub use table::TABLE;
 
-use super::state::{State, disabled};
+use super::console::{CopyMove, Direction, SelectionKind};
+use super::state::{Features, State, disabled};
 use crate::core::Action;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::fmt::Write as _;
@@ -44,10 +45,20 @@ pub enum Focus {
     Vms,
     /// The log.
     Soc,
+    /// The list of consoles.
+    Consoles,
+    /// A guest's terminal: every key but the leader goes there.
+    Console,
+    /// A guest's terminal, after the leader.
+    ConsoleLeader,
+    /// A cursor over what a guest wrote.
+    ConsoleCopy,
+    /// A text to search for in what a guest wrote.
+    ConsoleSearch,
 }
 
 /// What a key asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the table below says what each one is")]
 pub enum Command {
     Up,
@@ -100,6 +111,26 @@ pub enum Command {
     Interrupt,
     Redraw,
     Suspend,
+    Console,
+    Ssh,
+    Consoles,
+    EndConsole,
+    EndConsoles,
+    ConsoleLeader,
+    ConsoleType,
+    ConsoleHide,
+    ConsoleClose,
+    ConsoleFull,
+    ConsoleNext,
+    ConsolePrevious,
+    ConsoleCopy,
+    ConsoleSearch,
+    ConsoleSize,
+    CopyMove(CopyMove),
+    CopyMatch(Direction),
+    CopySelect(SelectionKind),
+    CopyTake,
+    CopyEnd,
 }
 
 /// A key with its modifiers. Shift is part of a character.
@@ -156,6 +187,8 @@ pub struct Binding {
     pub places: &'static [Focus],
     /// Whether the footer shows it.
     pub footer: bool,
+    /// Whether it is of a part that can be switched off and is.
+    pub hidden: fn(&Features) -> bool,
     /// Why it does nothing right now.
     pub disabled: fn(&State) -> Option<String>,
 }
@@ -191,6 +224,7 @@ const fn row(
         section: "",
         places,
         footer: false,
+        hidden: |_| false,
         disabled: disabled::never,
     }
 }
@@ -204,6 +238,20 @@ impl Binding {
         }
     }
 
+    /// The key to show first, as it is configured.
+    pub fn key_now(&self, state: &State) -> String {
+        match self.command {
+            Command::ConsoleLeader => ctrl(state.setup().leader).name(),
+            _ => self.keys.first().map(|key| key.name()).unwrap_or_default(),
+        }
+    }
+
+    const fn of_consoles(self) -> Self {
+        Self {
+            hidden: |features| !features.terminal,
+            ..self
+        }
+    }
     const fn shown(self) -> Self {
         Self { footer: true, ..self }
     }

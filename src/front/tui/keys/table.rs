@@ -1,6 +1,7 @@
 //! The rows.
 
 use super::{Binding, Command as C, Focus, ch, code, ctrl, row};
+use crate::front::tui::console::{CopyMove, Direction, SelectionKind};
 use crate::front::tui::state::disabled as why;
 use crossterm::event::KeyCode;
 
@@ -12,7 +13,10 @@ const LISTS: &[Focus] = &[
     Focus::Help,
     Focus::Operations,
     Focus::Messages,
+    Focus::Consoles,
 ];
+const COPY: &[Focus] = &[Focus::ConsoleCopy];
+const LEADER: &[Focus] = &[Focus::ConsoleLeader];
 const FORMS: &[Focus] = &[Focus::Door, Focus::Text, Focus::Number, Focus::Choice];
 const LINES: &[Focus] = &[
     Focus::Door,
@@ -21,6 +25,7 @@ const LINES: &[Focus] = &[
     Focus::Number,
     Focus::Filter,
     Focus::Palette,
+    Focus::ConsoleSearch,
 ];
 const TYPED: &[Focus] = &[
     Focus::Text,
@@ -28,6 +33,7 @@ const TYPED: &[Focus] = &[
     Focus::Choice,
     Focus::Filter,
     Focus::Palette,
+    Focus::ConsoleSearch,
 ];
 pub(super) const ANYWHERE: &[Focus] = &[
     Focus::Opening,
@@ -43,10 +49,16 @@ pub(super) const ANYWHERE: &[Focus] = &[
     Focus::Messages,
     Focus::Confirm,
     Focus::Quit,
+    Focus::Consoles,
+    Focus::ConsoleLeader,
+    Focus::ConsoleCopy,
+    Focus::ConsoleSearch,
     Focus::Vms,
     Focus::Soc,
 ];
 
+const CONSOLES: &str = "Consoles";
+const COPYING: &str = "Copying from a console";
 const MACHINES: &str = "Machines";
 const LOG: &str = "Log (SOC)";
 const MOVING: &str = "Moving";
@@ -76,6 +88,43 @@ pub static TABLE: &[Binding] = &[
     row(C::Severity, &[ch('f')], "severity", "all events, warnings and worse, critical ones only", &[Focus::Soc]).shown().section(LOG),
     row(C::Type, &[ch('t')], "type", "events of all types, or of one", &[Focus::Soc]).shown().section(LOG),
 
+    row(C::Console, &[ch('c')], "console", "the guest's serial console, with what it wrote before", VMS).shown().unless(why::console).of_consoles().section(CONSOLES),
+    row(C::Ssh, &[ch('o')], "ssh", "the guest by SSH, without a password", VMS).shown().unless(why::ssh).of_consoles().section(CONSOLES),
+    row(C::Consoles, &[ch('C')], "consoles", "who sits at which console; show or end them", TABS).of_consoles().section(CONSOLES),
+    row(C::Open, &[code(KeyCode::Enter)], "show", "show a console that is open here", &[Focus::Consoles]).shown().unless(why::not_here).of_consoles().section(CONSOLES),
+    row(C::EndConsole, &[ch('x')], "end", "end the selected console, wherever it is open", &[Focus::Consoles]).shown().unless(why::no_console).of_consoles().section(CONSOLES),
+    row(C::EndConsoles, &[ch('X')], "end all", "end every console that you may end", &[Focus::Consoles]).shown().unless(why::no_console).of_consoles().section(CONSOLES),
+    row(C::ConsoleLeader, &[ctrl(']')], "leader", "the one key that is not the guest's (configurable); pressed twice it is", &[Focus::Console]).shown().of_consoles().section(CONSOLES),
+    row(C::ConsoleType, &[code(KeyCode::Enter), ch('i')], "type on", "give the keyboard back to the guest", LEADER).shown().of_consoles().section(CONSOLES),
+    row(C::ConsoleHide, &[code(KeyCode::Esc), ch('q')], "leave", "back to the machines; the console stays open", LEADER).shown().of_consoles().section(CONSOLES),
+    row(C::ConsoleClose, &[ch('x')], "close", "close the console", LEADER).shown().of_consoles().section(CONSOLES),
+    row(C::ConsoleFull, &[ch('z')], "split", "fill the screen, or share it with the machines", LEADER).shown().of_consoles().section(CONSOLES),
+    row(C::ConsoleNext, &[ch('n'), code(KeyCode::Tab)], "next", "the next open console", LEADER).shown().of_consoles().section(CONSOLES),
+    row(C::ConsolePrevious, &[ch('p'), code(KeyCode::BackTab)], "previous", "the previous open console", LEADER).of_consoles().section(CONSOLES),
+    row(C::ConsoleCopy, &[ch('['), ch('v'), code(KeyCode::PageUp)], "copy", "scroll, select and copy", LEADER).shown().of_consoles().section(CONSOLES),
+    row(C::ConsoleSearch, &[ch('/')], "search", "search in what the guest wrote", LEADER).shown().of_consoles().section(CONSOLES),
+    row(C::ConsoleSize, &[ch('s')], "size", "type `stty rows … cols …`: a serial line does not carry the pane's size", LEADER).shown().of_consoles().section(CONSOLES),
+    row(C::CopyMove(CopyMove::Left), &[ch('h'), code(KeyCode::Left)], "left", "one character to the left", COPY).of_consoles().section(COPYING),
+    row(C::CopyMove(CopyMove::Right), &[ch('l'), code(KeyCode::Right)], "right", "one character to the right", COPY).of_consoles().section(COPYING),
+    row(C::CopyMove(CopyMove::Up), &[ch('k'), code(KeyCode::Up)], "up", "one line up", COPY).of_consoles().section(COPYING),
+    row(C::CopyMove(CopyMove::Down), &[ch('j'), code(KeyCode::Down)], "down", "one line down", COPY).of_consoles().section(COPYING),
+    row(C::CopyMove(CopyMove::NextWord), &[ch('w')], "word", "to the next word", COPY).of_consoles().section(COPYING),
+    row(C::CopyMove(CopyMove::PreviousWord), &[ch('b')], "word back", "to the previous word", COPY).of_consoles().section(COPYING),
+    row(C::CopyMove(CopyMove::LineStart), &[ch('0'), code(KeyCode::Home)], "line start", "to the beginning of the line", COPY).of_consoles().section(COPYING),
+    row(C::CopyMove(CopyMove::LineEnd), &[ch('$'), code(KeyCode::End)], "line end", "to the end of the line", COPY).of_consoles().section(COPYING),
+    row(C::CopyMove(CopyMove::PageUp), &[ctrl('b'), code(KeyCode::PageUp)], "page up", "one page up", COPY).of_consoles().section(COPYING),
+    row(C::CopyMove(CopyMove::PageDown), &[ctrl('f'), code(KeyCode::PageDown)], "page down", "one page down", COPY).of_consoles().section(COPYING),
+    row(C::CopyMove(CopyMove::Top), &[ch('g')], "oldest", "to the oldest line", COPY).of_consoles().section(COPYING),
+    row(C::CopyMove(CopyMove::Bottom), &[ch('G')], "newest", "to the newest line", COPY).of_consoles().section(COPYING),
+    row(C::CopySelect(SelectionKind::Characters), &[ch('v'), ch(' ')], "select", "begin to select", COPY).shown().of_consoles().section(COPYING),
+    row(C::CopySelect(SelectionKind::Lines), &[ch('V')], "lines", "begin to select lines", COPY).shown().of_consoles().section(COPYING),
+    row(C::CopySelect(SelectionKind::Block), &[ctrl('v')], "block", "begin to select a rectangle", COPY).of_consoles().section(COPYING),
+    row(C::CopyTake, &[ch('y'), code(KeyCode::Enter)], "copy", "copy what is selected to your terminal's clipboard (OSC 52)", COPY).shown().of_consoles().section(COPYING),
+    row(C::ConsoleSearch, &[ch('/')], "search", "search in what the guest wrote", COPY).shown().of_consoles().section(COPYING),
+    row(C::CopyMatch(Direction::Backward), &[ch('n')], "older", "the next older match", COPY).shown().of_consoles().section(COPYING),
+    row(C::CopyMatch(Direction::Forward), &[ch('N')], "newer", "the next newer match", COPY).of_consoles().section(COPYING),
+    row(C::CopyEnd, &[code(KeyCode::Esc), ch('q')], "back", "back to the guest", COPY).shown().of_consoles().section(COPYING),
+
     row(C::Operations, &[ch('O')], "operations", "running and past operations, step by step", TABS).shown().section(WORK),
     row(C::CancelOperation, &[ch('x')], "cancel", "stop an operation and undo what it did", &[Focus::Operations]).shown().unless(why::cancel).section(WORK),
 
@@ -92,7 +141,7 @@ pub static TABLE: &[Binding] = &[
     row(C::Tab(1), &[ch('1')], "tab 1", "the first tab", TABS).section(MOVING),
     row(C::Tab(2), &[ch('2')], "tab 2", "the second tab", TABS).unless(why::no_second_tab).section(MOVING),
 
-    row(C::Submit, &[code(KeyCode::Enter)], "accept", "accept what was typed", &[Focus::Opening, Focus::Door, Focus::Lock, Focus::Text, Focus::Number, Focus::Choice, Focus::Filter, Focus::Palette]).shown().unless(why::nothing_to_accept).section(ASKING),
+    row(C::Submit, &[code(KeyCode::Enter)], "accept", "accept what was typed", &[Focus::Opening, Focus::Door, Focus::Lock, Focus::Text, Focus::Number, Focus::Choice, Focus::Filter, Focus::Palette, Focus::ConsoleSearch]).shown().unless(why::nothing_to_accept).section(ASKING),
     row(C::NextField, &[code(KeyCode::Tab), code(KeyCode::Down)], "next field", "to the next field", FORMS).shown().section(ASKING),
     row(C::PreviousField, &[code(KeyCode::BackTab), code(KeyCode::Up)], "previous field", "to the previous field", FORMS).section(ASKING),
     row(C::More, &[ch('+'), code(KeyCode::PageUp)], "more", "the next larger value", &[Focus::Number]).shown().section(ASKING),
@@ -108,15 +157,15 @@ pub static TABLE: &[Binding] = &[
     row(C::No, &[ch('c'), code(KeyCode::Esc)], "stay", "do not quit", &[Focus::Quit]).shown().section(ASKING),
 
     row(C::Palette, &[ch(':')], "command", "find any command by its name", TABS).shown().section(PROGRAM),
-    row(C::Help, &[ch('?'), code(KeyCode::F(1))], "help", "every key, and what it does", &[Focus::Vms, Focus::Soc, Focus::Operations, Focus::Messages]).shown().section(PROGRAM),
+    row(C::Help, &[ch('?'), code(KeyCode::F(1))], "help", "every key, and what it does", &[Focus::Vms, Focus::Soc, Focus::Operations, Focus::Messages, Focus::Consoles]).shown().section(PROGRAM),
     row(C::Messages, &[ch('E')], "messages", "earlier results and errors, in full", TABS).section(PROGRAM),
     row(C::Theme, &[ch('T')], "theme", "dark, light, monochrome; kept for your next sign-in", TABS).unless(why::no_colour).section(PROGRAM),
     row(C::Lock, &[ch('L')], "lock", "lock the screen; your password opens it where you were", TABS).section(PROGRAM),
     row(C::SignOut, &[ctrl('o')], "sign out", "end your session", TABS).section(PROGRAM),
     row(C::SignOut, &[ctrl('o')], "sign out", "end the session instead of unlocking it", &[Focus::Lock]).shown().section(PROGRAM),
-    row(C::Back, &[code(KeyCode::Esc)], "back", "close what is open, clear the filter", &[Focus::Vms, Focus::Help, Focus::Operations, Focus::Messages]).section(PROGRAM),
+    row(C::Back, &[code(KeyCode::Esc)], "back", "close what is open, clear the filter", &[Focus::Vms, Focus::Help, Focus::Operations, Focus::Messages, Focus::Consoles]).section(PROGRAM),
     row(C::Back, &[code(KeyCode::Esc)], "cancel", "close the form (asks if something was typed) or the line", TYPED).shown().section(ASKING),
-    row(C::Back, &[ch('q')], "close", "close this list", &[Focus::Help, Focus::Operations, Focus::Messages]).shown().section(PROGRAM),
+    row(C::Back, &[ch('q')], "close", "close this list", &[Focus::Help, Focus::Operations, Focus::Messages, Focus::Consoles]).shown().section(PROGRAM),
     row(C::Quit, &[ch('q')], "quit", "leave twarga; machines go on", TABS).shown().section(PROGRAM),
     row(C::Interrupt, &[ctrl('c')], "quit", "leave twarga from anywhere", ANYWHERE).section(PROGRAM),
     row(C::Redraw, &[ctrl('l')], "redraw", "draw everything anew", ANYWHERE).section(PROGRAM),

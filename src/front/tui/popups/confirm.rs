@@ -1,9 +1,10 @@
 //! A question with yes and no.
 
+use crate::core::consoles::Occupant;
 use crate::front::tui::state::State;
 use crate::front::tui::widgets::frame::popup;
 use crate::front::tui::widgets::pen::{Pen, row, wrap};
-use crate::model::{OperationId, VmId};
+use crate::model::{ConsoleId, ConsoleSession, OperationId, VmId};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -13,6 +14,10 @@ use ratatui::style::Style;
 pub(crate) enum Then {
     ForceOff(VmId, String),
     Cancel(OperationId),
+    /// A guest's serial line is taken for the pane of that number; else the pane goes.
+    TakeConsole(u64),
+    /// This console is ended; all if `None`.
+    EndConsoles(Option<ConsoleId>),
     /// The form below is closed with what was typed.
     Discard,
 }
@@ -39,6 +44,35 @@ impl Confirm {
             title: "Cancel",
             text: format!("Cancel operation {id} ({words}) and undo what it has done?"),
             then: Then::Cancel(id),
+        }
+    }
+
+    pub(crate) fn take_console(pane: u64, name: &str, occupant: &Occupant) -> Self {
+        Self {
+            title: "Take the console",
+            text: format!("{name}: {occupant}. Take it from them? They will be told."),
+            then: Then::TakeConsole(pane),
+        }
+    }
+
+    pub(crate) fn end_console(console: &ConsoleSession) -> Self {
+        Self {
+            title: "End the console",
+            text: format!(
+                "End {}'s {} console of {}? What runs in the guest goes on; they will be told.",
+                console.username,
+                console.kind.title(),
+                console.vm_name
+            ),
+            then: Then::EndConsoles(Some(console.id)),
+        }
+    }
+
+    pub(crate) fn end_consoles(count: usize) -> Self {
+        Self {
+            title: "End all consoles",
+            text: format!("End all {count} consoles that you may end? Everybody will be told."),
+            then: Then::EndConsoles(None),
         }
     }
 

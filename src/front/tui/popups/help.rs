@@ -2,7 +2,7 @@
 
 use super::list_height;
 use crate::front::tui::keys::{Command, names, sections};
-use crate::front::tui::state::State;
+use crate::front::tui::state::{Features, State};
 use crate::front::tui::widgets::frame::popup;
 use crate::front::tui::widgets::pen::{Pen, columns, row, wrap};
 use ratatui::buffer::Buffer;
@@ -11,6 +11,7 @@ use ratatui::layout::Rect;
 /// How far the help is scrolled.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Help {
+    features: Features,
     offset: usize,
 }
 
@@ -22,6 +23,11 @@ enum Line {
 }
 
 impl Help {
+    /// Of the parts that the configuration has.
+    pub(crate) fn new(features: Features) -> Self {
+        Self { features, offset: 0 }
+    }
+
     pub(super) fn go(&mut self, command: Command, page: usize) {
         self.offset = match command {
             Command::Up => self.offset.saturating_sub(1),
@@ -34,7 +40,7 @@ impl Help {
     }
 
     pub(super) fn settle(&mut self, body: Rect) {
-        let count = lines(body.width.saturating_sub(4)).len();
+        let count = lines(body.width.saturating_sub(4), &self.features).len();
         self.offset = self.offset.min(count.saturating_sub(list_height(body).into()));
     }
 
@@ -42,7 +48,7 @@ impl Help {
         let look = state.look();
         let body = crate::front::tui::layout::areas(state).body;
         let _ = screen;
-        let lines = lines(body.width.saturating_sub(4));
+        let lines = lines(body.width.saturating_sub(4), &self.features);
         let end = (self.offset + usize::from(list_height(body))).min(lines.len());
         let title = format!("Keys ── {} to {end} of {} lines", self.offset + 1, lines.len());
         let inside = popup(buffer, body, (body.width, body.height), &title, &look);
@@ -64,10 +70,14 @@ fn key_width(width: u16) -> u16 {
     (width / 3).clamp(10, 24)
 }
 
-fn lines(width: u16) -> Vec<Line> {
+fn lines(width: u16, features: &Features) -> Vec<Line> {
     let mut lines = Vec::new();
     let left = key_width(width);
     for (section, rows) in sections() {
+        let rows: Vec<_> = rows.into_iter().filter(|it| !(it.hidden)(features)).collect();
+        if rows.is_empty() {
+            continue;
+        }
         lines.push(Line::Section(section));
         for binding in rows {
             // A row with many keys takes several lines on the left as well.

@@ -2,6 +2,7 @@
 //! keyboard.
 
 pub(crate) mod confirm;
+pub(crate) mod consoles;
 pub(crate) mod destroy;
 pub(crate) mod help;
 pub(crate) mod messages;
@@ -24,6 +25,7 @@ pub(crate) enum Popup {
     Destroy(destroy::Destroy),
     Confirm(confirm::Confirm),
     Operations(operations::Operations),
+    Consoles(consoles::Consoles),
     Messages(messages::Messages),
     Help(help::Help),
     Palette(palette::Palette),
@@ -38,6 +40,7 @@ impl Popup {
             Self::Destroy(_) => Focus::Text,
             Self::Confirm(_) => Focus::Confirm,
             Self::Operations(_) => Focus::Operations,
+            Self::Consoles(_) => Focus::Consoles,
             Self::Messages(_) => Focus::Messages,
             Self::Help(_) => Focus::Help,
             Self::Palette(_) => Focus::Palette,
@@ -56,6 +59,7 @@ impl Popup {
         match self {
             Self::Operations(it) => return it.go(command, view, page),
             Self::Messages(it) => it.go(command, page, messages),
+            Self::Consoles(it) => it.go(command, page),
             Self::Help(it) => it.go(command, page),
             Self::Palette(it) => it.go(command, page),
             Self::NewVm(_) | Self::Destroy(_) | Self::Confirm(_) | Self::Quit(_) => {}
@@ -68,6 +72,7 @@ impl Popup {
         match self {
             Self::Operations(it) => it.settle(view, body),
             Self::Messages(it) => it.settle(body, messages),
+            Self::Consoles(it) => it.settle(body),
             Self::Help(it) => it.settle(body),
             Self::Palette(it) => it.settle(body),
             Self::NewVm(_) | Self::Destroy(_) | Self::Confirm(_) | Self::Quit(_) => {}
@@ -81,6 +86,7 @@ impl Popup {
             Self::Destroy(it) => it.draw(state, screen, buffer),
             Self::Confirm(it) => it.draw(state, screen, buffer),
             Self::Operations(it) => it.draw(state, screen, buffer),
+            Self::Consoles(it) => it.draw(state, buffer),
             Self::Messages(it) => it.draw(state, screen, buffer),
             Self::Help(it) => it.draw(state, screen, buffer),
             Self::Palette(it) => it.draw(state, screen, buffer),

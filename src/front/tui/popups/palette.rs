@@ -2,10 +2,10 @@
 
 use super::list_height;
 use crate::front::tui::keys::{Binding, Command, Focus, TABLE, names};
-use crate::front::tui::state::State;
 use crate::front::tui::state::commands_target as target;
 use crate::front::tui::state::events::scrolled;
 use crate::front::tui::state::form;
+use crate::front::tui::state::{Features, State};
 use crate::front::tui::widgets::frame::popup;
 use crate::front::tui::widgets::pen::{Pen, columns, row};
 use crossterm::event::KeyEvent;
@@ -16,6 +16,7 @@ use tui_input::{Input, InputRequest};
 /// What is typed, and which of the matches is selected.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Palette {
+    features: Features,
     input: Input,
     at: usize,
     offset: usize,
@@ -57,11 +58,19 @@ pub(crate) fn score(typed: &str, name: &str) -> Option<usize> {
 }
 
 impl Palette {
+    /// Of the commands that the configuration has.
+    pub(crate) fn new(features: Features) -> Self {
+        Self {
+            features,
+            ..Self::default()
+        }
+    }
+
     /// The commands that match, best first; without letters all, in the table's order.
     fn matches(&self) -> Vec<&'static Binding> {
         let mut found: Vec<(usize, &'static Binding)> = TABLE
             .iter()
-            .filter(|it| is_offered(it))
+            .filter(|it| is_offered(it) && !(it.hidden)(&self.features))
             .filter_map(|it| {
                 let by_name = score(self.input.value(), it.name);
                 // A word of the description finds it too, after all names.

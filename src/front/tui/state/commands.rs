@@ -4,13 +4,15 @@ use super::notices::Level;
 use super::session::Session;
 use super::{Exit, Screen, State, disabled, door::DoorScreen};
 use crate::core::Action;
+use crate::front::tui::console::panes::Mode;
 use crate::front::tui::event::Effect;
-use crate::front::tui::keys::Command;
+use crate::front::tui::keys::{Command, Focus};
 use crate::front::tui::layout;
-use crate::front::tui::popups::{Popup, confirm, destroy, help, messages, operations, palette};
+use crate::front::tui::popups::{Popup, confirm, consoles, destroy, help, messages, operations, palette};
 use crate::front::tui::tabs::vms::{Page, Pane};
 use crate::front::tui::tabs::{self, vms};
 use crate::front::tui::theme;
+use crate::model::ConsoleKind;
 use crossterm::event::KeyEvent;
 
 impl State {
@@ -41,7 +43,26 @@ impl State {
             C::Stop => self.act(Action::Stop, wanted),
             C::Restart => self.act(Action::Restart, wanted),
             C::Pause => self.act(disabled::pause_action(self), wanted),
-            C::New
+            C::Console => self.open_console(ConsoleKind::Serial, wanted),
+            C::Ssh => self.open_console(ConsoleKind::Ssh, wanted),
+            C::Open if self.focus() == Focus::Consoles => self.show_listed_console(),
+            C::ConsoleLeader
+            | C::ConsoleType
+            | C::ConsoleHide
+            | C::ConsoleClose
+            | C::ConsoleFull
+            | C::ConsoleNext
+            | C::ConsolePrevious
+            | C::ConsoleCopy
+            | C::ConsoleSearch
+            | C::ConsoleSize => self.in_console(command, wanted),
+            C::CopyMove(_) | C::CopyMatch(_) | C::CopySelect(_) | C::CopyTake | C::CopyEnd => {
+                self.in_copy(command, wanted);
+            }
+            C::Consoles
+            | C::EndConsole
+            | C::EndConsoles
+            | C::New
             | C::Destroy
             | C::ForceOff
             | C::Operations
@@ -102,6 +123,7 @@ impl State {
     fn open(&mut self, command: Command, wanted: &mut Vec<Effect>) {
         let selected = self.selected_machine();
         let cancelled = self.selected_operation();
+        let features = self.setup.features;
         let Some(session) = self.session_mut() else { return };
         let popup = match command {
             Command::New => {
@@ -125,9 +147,22 @@ impl State {
                 wanted.extend(list.newest());
                 Popup::Operations(list)
             }
+            Command::Consoles => {
+                wanted.push(Effect::LoadConsoles);
+                Popup::Consoles(consoles::Consoles::default())
+            }
+            Command::EndConsole | Command::EndConsoles => match session.popups.last() {
+                Some(Popup::Consoles(list)) => match (command, list.selected()) {
+                    (Command::EndConsole, Some(console)) => {
+                        Popup::Confirm(confirm::Confirm::end_console(console))
+                    }
+                    _ => Popup::Confirm(confirm::Confirm::end_consoles(list.count())),
+                },
+                _ => return,
+            },
             Command::Messages => Popup::Messages(messages::Messages::default()),
-            Command::Palette => Popup::Palette(palette::Palette::default()),
-            Command::Help => Popup::Help(help::Help::default()),
+            Command::Palette => Popup::Palette(palette::Palette::new(features)),
+            Command::Help => Popup::Help(help::Help::new(features)),
             _ => return,
         };
         session.popups.push(popup);
@@ -143,13 +178,33 @@ impl State {
     }
 
     fn close(&mut self) {
-        if let Some(session) = self.session_mut() {
+        if let Some(session) = self.session_mut()
+            && let Some(Popup::Confirm(confirm)) = session.popups.pop()
+            && let confirm::Then::TakeConsole(pane) = confirm.then
+        {
+            self.give_console_up(pane);
+        }
+    }
+
+    /// Shows the console that is selected in the list.
+    fn show_listed_console(&mut self) {
+        let Some(session) = self.session_mut() else { return };
+        let Some(Popup::Consoles(list)) = session.popups.last() else {
+            return;
+        };
+        let pane = list.selected().and_then(|it| session.consoles.by_id(it.id));
+        if let Some(pane) = pane {
             session.popups.pop();
+            session.consoles.show(pane);
         }
     }
 
     fn back(&mut self) {
         let Some(session) = self.session_mut() else { return };
+        if session.popups.is_empty() && matches!(session.consoles.mode, Mode::Search(_)) {
+            session.consoles.mode = Mode::Live;
+            return;
+        }
         match session.popups.last() {
             Some(Popup::NewVm(form)) if form.form.is_changed() => {
                 session.popups.push(Popup::Confirm(confirm::Confirm::discard()));
@@ -178,6 +233,8 @@ impl State {
                 action: Action::Kill,
             }),
             confirm::Then::Cancel(id) => wanted.push(Effect::Cancel(id)),
+            confirm::Then::TakeConsole(pane) => self.take_console(pane, wanted),
+            confirm::Then::EndConsoles(id) => wanted.push(Effect::EndConsoles(id)),
         }
     }
 
@@ -206,6 +263,7 @@ impl State {
                     }
                     Some(Popup::Palette(_)) => self.run_from_palette(wanted),
                     Some(_) => {}
+                    None if matches!(session.consoles.mode, Mode::Search(_)) => self.search_console(),
                     None => session.vms.filtering = false,
                 }
             }

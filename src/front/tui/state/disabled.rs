@@ -5,7 +5,7 @@ use crate::core::Action;
 use crate::core::Door;
 use crate::front::tui::popups::Popup;
 use crate::front::tui::tabs;
-use crate::model::VmStatus;
+use crate::model::{ConsoleKind, ConsoleSession, VmStatus};
 
 pub(crate) fn never(_: &State) -> Option<String> {
     None
@@ -115,4 +115,49 @@ pub(crate) fn switch_door(state: &State) -> Option<String> {
         },
         _ => Some("somebody is signed in".to_owned()),
     }
+}
+
+fn console_of(state: &State, kind: ConsoleKind) -> Option<String> {
+    let Some(session) = state.session() else {
+        return Some("nobody is signed in".to_owned());
+    };
+    let Some(view) = session.view.as_deref() else {
+        return Some("no machine was seen yet".to_owned());
+    };
+    if session.vms.foreign(view).is_some() {
+        return Some("a foreign domain: twarga leaves it alone".to_owned());
+    }
+    match session.vms.machine(view) {
+        Some(machine) => (session.me.permit.console)(machine, kind),
+        None => Some("no machine is selected".to_owned()),
+    }
+}
+
+pub(crate) fn console(state: &State) -> Option<String> {
+    console_of(state, ConsoleKind::Serial)
+}
+
+pub(crate) fn ssh(state: &State) -> Option<String> {
+    console_of(state, ConsoleKind::Ssh)
+}
+
+/// The list of consoles is open, and one is selected.
+fn selected_console(state: &State) -> Option<&ConsoleSession> {
+    match state.session()?.popups.last() {
+        Some(Popup::Consoles(list)) => list.selected(),
+        _ => None,
+    }
+}
+
+pub(crate) fn no_console(state: &State) -> Option<String> {
+    selected_console(state)
+        .is_none()
+        .then(|| "no console is selected".to_owned())
+}
+
+pub(crate) fn not_here(state: &State) -> Option<String> {
+    let here = selected_console(state)
+        .zip(state.session())
+        .is_some_and(|(console, session)| session.consoles.by_id(console.id).is_some());
+    (!here).then(|| "it is not open on this screen".to_owned())
 }

@@ -6,6 +6,7 @@
 
 mod alerts;
 mod commands;
+mod consoles;
 pub(crate) mod disabled;
 pub(crate) mod door;
 pub(crate) mod events;
@@ -22,6 +23,7 @@ pub(crate) use alerts::{alerts, keeper as keeper_words};
 pub(crate) use commands::target as commands_target;
 pub use door::Estimate;
 
+use super::console::SCROLLBACK;
 use super::event::{Effect, Event, Exit};
 use super::keys::{self, Focus};
 use super::layout;
@@ -76,6 +78,10 @@ pub struct Setup {
     pub zone: TimeZone,
     /// Estimates a password that is being chosen.
     pub estimate: Estimate,
+    /// The key after Ctrl that is not a guest's.
+    pub leader: char,
+    /// Bytes of a console's history.
+    pub scrollback: usize,
     /// A token is at hand: go on with its session instead of asking.
     pub resume: bool,
 }
@@ -91,6 +97,8 @@ impl Default for Setup {
             features: Features::default(),
             zone: TimeZone::UTC,
             estimate: crate::core::auth::strength,
+            leader: ']',
+            scrollback: SCROLLBACK,
             resume: false,
         }
     }
@@ -145,6 +153,7 @@ impl State {
         self.now = self.now.max(at);
         let mut wanted = Vec::new();
         self.dirty = true;
+        let live = self.live_console();
         match event {
             Event::Key(key) => {
                 self.last_input = self.now;
@@ -156,7 +165,10 @@ impl State {
             }
             Event::Paste(text) => {
                 self.last_input = self.now;
-                self.paste(&text);
+                match self.focus() {
+                    Focus::Console => self.paste_to_guest(&text, &mut wanted),
+                    _ => self.paste(&text),
+                }
             }
             Event::Resize(size) => self.size = size,
             Event::Tick => self.tick(&mut wanted),
@@ -169,6 +181,8 @@ impl State {
             }
             Event::Reply { .. } => {}
         }
+        self.fit_consoles(&mut wanted);
+        self.tell_focus(live, &mut wanted);
         self.settle();
         wanted
     }
@@ -193,6 +207,7 @@ impl State {
         let after = |seconds| self.now.saturating_add(SignedDuration::from_secs(seconds)).ok();
         let shown = match &self.screen {
             Screen::Opening(_) => None,
+            Screen::Session(session) if session.consoles.is_behind() => Some(self.now),
             Screen::Door(door) if door.waits(self.now) => after(1),
             Screen::Door(_) => None,
             Screen::Session(session) => match &session.lock {
@@ -218,6 +233,7 @@ impl State {
     }
 
     fn tick(&mut self, wanted: &mut Vec<Effect>) {
+        self.work_consoles(wanted);
         if self.lock_at().is_some_and(|at| at <= self.now) {
             self.lock(wanted);
         }
@@ -244,7 +260,11 @@ impl State {
 
     fn key(&mut self, key: KeyEvent, wanted: &mut Vec<Effect>) {
         let focus = self.focus();
-        if let Some(binding) = keys::lookup(focus, key) {
+        if matches!(focus, Focus::Console | Focus::ConsoleLeader) && self.console_key(key, wanted) {
+            return;
+        }
+        let found = keys::lookup(focus, key).filter(|it| !(it.hidden)(&self.setup.features));
+        if let Some(binding) = found {
             self.invoke(binding, key, wanted);
         } else if let KeyCode::Char(c) = key.code
             && !key

@@ -19,6 +19,10 @@ impl State {
         if self.session().is_none_or(|it| it.lock.is_some()) || layout::too_small(self.size) {
             return;
         }
+        let covered = self.session().is_some_and(|it| !it.popups.is_empty());
+        if !covered && self.console_mouse(mouse, wanted) {
+            return;
+        }
         match mouse.kind {
             MouseEventKind::ScrollUp => self.wheel(Command::Up, wanted),
             MouseEventKind::ScrollDown => self.wheel(Command::Down, wanted),

@@ -68,6 +68,25 @@ impl State {
                 ),
                 Err(error) => self.fail(&format!("cancelling operation {id}"), &error, wanted),
             },
+            Reply::Console { pane, reply } => self.console_told(pane, reply, wanted),
+            Reply::Consoles(result) => {
+                if let Some(session) = self.session_mut()
+                    && let Some(Popup::Consoles(list)) = session
+                        .popups
+                        .iter_mut()
+                        .find(|it| matches!(it, Popup::Consoles(_)))
+                {
+                    list.arrived(result);
+                }
+            }
+            Reply::ConsolesEnded(result) => {
+                wanted.push(Effect::LoadConsoles);
+                match result {
+                    Ok(1) => self.tell(Level::Good, "the console was ended"),
+                    Ok(count) => self.tell(Level::Good, format!("{count} consoles were ended")),
+                    Err(error) => self.fail("ending consoles", &error, wanted),
+                }
+            }
             Reply::Failed { what, error } => {
                 self.free_form();
                 self.fail(what, &error, wanted);
@@ -242,7 +261,7 @@ impl State {
     }
 
     /// Says what went wrong; a session that ended leads back to the door.
-    fn fail(&mut self, what: &str, error: &Error, wanted: &mut Vec<Effect>) {
+    pub(super) fn fail(&mut self, what: &str, error: &Error, wanted: &mut Vec<Effect>) {
         if matches!(error, Error::NotSignedIn(_)) && self.session().is_some() {
             self.leave(wanted);
         }

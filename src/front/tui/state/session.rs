@@ -4,6 +4,7 @@ use super::Features;
 use super::door::Lock;
 use super::work::Work;
 use crate::core::{Health, Keeping, View};
+use crate::front::tui::console::panes::Panes;
 use crate::front::tui::event::{Effect, Entered};
 use crate::front::tui::keys::Focus;
 use crate::front::tui::popups::Popup;
@@ -28,6 +29,7 @@ pub(crate) struct Session {
     pub(crate) tab: usize,
     pub(crate) vms: Vms,
     pub(crate) soc: Soc,
+    pub(crate) consoles: Panes,
     /// The last one is on top and has the keyboard.
     pub(crate) popups: Vec<Popup>,
     pub(crate) lock: Option<Lock>,
@@ -48,6 +50,7 @@ impl Session {
             tab: 0,
             vms: Vms::default(),
             soc: Soc::default(),
+            consoles: Panes::default(),
             popups: Vec::new(),
             lock: None,
             work: Work::default(),
@@ -64,6 +67,9 @@ impl Session {
         }
         if let Some(popup) = self.popups.last() {
             return popup.focus();
+        }
+        if let Some(focus) = self.consoles.focus() {
+            return focus;
         }
         let focus = self.tab_focus(features);
         if focus == Focus::Vms && self.vms.filtering {

@@ -2,6 +2,7 @@
 
 use super::commands::relist;
 use super::{Screen, State, form};
+use crate::front::tui::console::panes::Mode;
 use crate::front::tui::keys::{Command, Focus};
 use crate::front::tui::popups::Popup;
 use crossterm::event::KeyEvent;
@@ -17,6 +18,12 @@ impl State {
         {
             match session.popups.last_mut() {
                 Some(Popup::Palette(list)) => return list.edit(key),
+                None if matches!(session.consoles.mode, Mode::Search(_)) => {
+                    if let Mode::Search(input) = &mut session.consoles.mode {
+                        form::edit(input, key);
+                    }
+                    return;
+                }
                 None if session.vms.filtering => {
                     form::edit(&mut session.vms.filter, key);
                     return relist(session);
@@ -43,6 +50,14 @@ impl State {
         {
             match session.popups.last_mut() {
                 Some(Popup::Palette(list)) => return list.insert(c),
+                None if matches!(session.consoles.mode, Mode::Search(_)) => {
+                    if let Mode::Search(input) = &mut session.consoles.mode
+                        && input.value().len() < LONGEST_LINE
+                    {
+                        input.handle(InputRequest::InsertChar(c));
+                    }
+                    return;
+                }
                 None if session.vms.filtering => {
                     if session.vms.filter.value().len() < LONGEST_LINE {
                         session.vms.filter.handle(InputRequest::InsertChar(c));
@@ -63,7 +78,10 @@ impl State {
         let refused = match self.form_mut() {
             Some(form) => form.paste(text).err(),
             None => {
-                if matches!(self.focus(), Focus::Filter | Focus::Palette) {
+                if matches!(
+                    self.focus(),
+                    Focus::Filter | Focus::Palette | Focus::ConsoleSearch
+                ) {
                     let line = text.chars().filter(|c| !c.is_control()).take(LONGEST_LINE);
                     line.for_each(|c| self.type_in(c));
                 }

@@ -1,0 +1,477 @@
+//! Consoles on the screen: opening them, what their keys do, what the core tells of them.
+
+use super::State;
+use super::notices::Level;
+use crate::core::consoles::Opening;
+use crate::core::{Error, Result};
+use crate::front::tui::console::encode::{self, Focus as Keyboard};
+use crate::front::tui::console::panes::{MOST, Mode};
+use crate::front::tui::console::{Direction, Emulator, Pane, SERIAL, Scroll, Spot, TerminalSize, picture};
+use crate::front::tui::event::{ConsoleReply, Effect};
+use crate::front::tui::keys::Command;
+use crate::front::tui::layout;
+use crate::front::tui::popups::{Popup, confirm::Confirm};
+use crate::model::{ConsoleId, ConsoleKind, VmId};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
+use ratatui::layout::Position;
+use tui_input::Input;
+
+/// Lines one notch of the wheel moves.
+const NOTCH: i32 = 3;
+/// Most that is handed to the terminal's clipboard, bytes: many terminals take no more.
+const CLIPBOARD: usize = 74_994;
+
+impl State {
+    /// Opens a console of the selected machine, or shows the one that is open.
+    pub(super) fn open_console(&mut self, kind: ConsoleKind, wanted: &mut Vec<Effect>) {
+        let scrollback = self.setup.scrollback;
+        let size = self.console_size(kind);
+        let Some(session) = self.session_mut() else { return };
+        let Some(machine) = session.view.as_deref().and_then(|view| session.vms.machine(view)) else {
+            return;
+        };
+        let (vm, name) = (
+            machine.vm.id,
+            crate::front::tui::tabs::vms::name(machine, session.me.role),
+        );
+        let panes = &mut session.consoles;
+        if let Some(open) = panes.find(vm, kind) {
+            return panes.show(open);
+        }
+        // What is over makes room for what begins anew.
+        panes.open.retain(|pane| !(pane.vm == vm && pane.kind == kind));
+        if panes.open.len() >= MOST {
+            return self.tell(
+                Level::Note,
+                format!("{MOST} consoles are open; close one first (C lists them)"),
+            );
+        }
+        let number = panes.number();
+        let emulator = Emulator::new(size, scrollback);
+        panes.open.push(Pane::new(number, (vm, name), kind, emulator));
+        panes.show(number);
+        panes.full = true;
+        wanted.push(Effect::OpenConsole {
+            pane: number,
+            opening: opening((vm, kind), false, size),
+        });
+    }
+
+    /// Takes the serial line from whoever has it, as was confirmed.
+    pub(super) fn take_console(&mut self, number: u64, wanted: &mut Vec<Effect>) {
+        let Some(session) = self.session_mut() else { return };
+        let panes = &mut session.consoles;
+        if let Some(pane) = panes.get_mut(number) {
+            let opening = opening((pane.vm, pane.kind), true, pane.emulator.size());
+            wanted.push(Effect::OpenConsole {
+                pane: number,
+                opening,
+            });
+            panes.show(number);
+        }
+    }
+
+    /// Closes the pane whose opening was refused.
+    pub(super) fn give_console_up(&mut self, number: u64) {
+        if let Some(session) = self.session_mut() {
+            session.consoles.close(number);
+        }
+    }
+
+    /// Closes a console: its pane goes, and the core's session with it.
+    fn close_console(&mut self, wanted: &mut Vec<Effect>) {
+        let Some(session) = self.session_mut() else { return };
+        if let Some(number) = session.consoles.shown().map(|pane| pane.number) {
+            session.consoles.close(number);
+            wanted.push(Effect::CloseConsole(number));
+        }
+    }
+
+    /// A key while a console has the keyboard; false if it is not for the console.
+    pub(super) fn console_key(&mut self, key: KeyEvent, wanted: &mut Vec<Effect>) -> bool {
+        let leader = self.is_leader(key);
+        let Some(panes) = self.session_mut().map(|session| &mut session.consoles) else {
+            return false;
+        };
+        match (&panes.mode, leader) {
+            (Mode::Live, true) => {
+                panes.mode = Mode::Leader;
+                true
+            }
+            (Mode::Live, false) => {
+                self.type_to_guest(|modes| encode::key(key, modes), wanted);
+                true
+            }
+            (Mode::Leader, true) => {
+                panes.mode = Mode::Live;
+                self.type_to_guest(|modes| encode::key(key, modes), wanted);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn is_leader(&self, key: KeyEvent) -> bool {
+        key.code == KeyCode::Char(self.setup.leader)
+            && key.modifiers & KeyModifiers::CONTROL.union(KeyModifiers::ALT) == KeyModifiers::CONTROL
+    }
+
+    /// A text was pasted into a console.
+    pub(super) fn paste_to_guest(&mut self, text: &str, wanted: &mut Vec<Effect>) {
+        self.type_to_guest(|modes| encode::paste(text, modes), wanted);
+    }
+
+    /// Sends to the guest of the shown console what its terminal makes of a key.
+    fn type_to_guest(
+        &mut self,
+        bytes: impl FnOnce(&crate::front::tui::console::Modes) -> Vec<u8>,
+        wanted: &mut Vec<Effect>,
+    ) {
+        let pane = self.session_mut().and_then(|it| it.consoles.shown_mut());
+        let Some(pane) = pane.filter(|pane| !pane.is_over()) else {
+            return self.tell(Level::Note, "this console is over: the leader, then x, closes it");
+        };
+        let bytes = bytes(&pane.emulator.modes());
+        if bytes.is_empty() {
+            return;
+        }
+        // Whoever types wants to see what comes of it.
+        pane.emulator.scroll(Scroll::Bottom);
+        wanted.push(Effect::Type {
+            pane: pane.number,
+            bytes,
+        });
+    }
+
+    /// The mouse over the shown console; false if it was elsewhere.
+    pub(super) fn console_mouse(&mut self, mouse: MouseEvent, wanted: &mut Vec<Effect>) -> bool {
+        let Some(area) = layout::areas(self)
+            .console
+            .map(|area| picture::places(area).guest)
+        else {
+            return false;
+        };
+        let at = Position {
+            x: mouse.column,
+            y: mouse.row,
+        };
+        if !area.contains(at) {
+            return false;
+        }
+        let Some(panes) = self.session_mut().map(|session| &mut session.consoles) else {
+            return false;
+        };
+        let live = matches!(panes.mode, Mode::Live);
+        let Some(pane) = panes.shown_mut() else {
+            return false;
+        };
+        let spot = Spot {
+            column: at.x - area.x,
+            row: at.y - area.y,
+        };
+        let bytes = encode::mouse(mouse.kind, mouse.modifiers, spot, &pane.emulator.modes());
+        if live && !bytes.is_empty() && !pane.is_over() {
+            wanted.push(Effect::Type {
+                pane: pane.number,
+                bytes,
+            });
+            return true;
+        }
+        match mouse.kind {
+            MouseEventKind::ScrollUp => pane.emulator.scroll(Scroll::Lines(NOTCH)),
+            MouseEventKind::ScrollDown => pane.emulator.scroll(Scroll::Lines(-NOTCH)),
+            MouseEventKind::Down(_) if !live => panes.mode = Mode::Live,
+            _ => {}
+        }
+        true
+    }
+
+    /// What the keys after the leader do.
+    pub(super) fn in_console(&mut self, command: Command, wanted: &mut Vec<Effect>) {
+        let Some(panes) = self.session_mut().map(|session| &mut session.consoles) else {
+            return;
+        };
+        match command {
+            Command::ConsoleType => panes.mode = Mode::Live,
+            Command::ConsoleHide => panes.hide(),
+            Command::ConsoleFull => {
+                panes.full = !panes.full;
+                panes.mode = Mode::Live;
+            }
+            Command::ConsoleNext => panes.turn(true),
+            Command::ConsolePrevious => panes.turn(false),
+            Command::ConsoleCopy => {
+                if let Some(pane) = panes.shown_mut() {
+                    pane.emulator.start_copy();
+                    panes.mode = Mode::Copy;
+                }
+            }
+            Command::ConsoleSearch => panes.mode = Mode::Search(Input::default()),
+            Command::ConsoleClose => self.close_console(wanted),
+            Command::ConsoleSize => self.tell_size(wanted),
+            Command::ConsoleLeader => panes.mode = Mode::Leader,
+            _ => {}
+        }
+    }
+
+    /// What keys do in copy mode.
+    pub(super) fn in_copy(&mut self, command: Command, wanted: &mut Vec<Effect>) {
+        let Some(panes) = self.session_mut().map(|session| &mut session.consoles) else {
+            return;
+        };
+        let Some(pane) = panes.shown_mut() else { return };
+        let emulator = &mut pane.emulator;
+        let found = match command {
+            Command::CopyMatch(direction) => emulator.search_again(direction),
+            Command::CopyMove(step) => {
+                emulator.move_copy(step);
+                true
+            }
+            Command::CopySelect(kind) => {
+                emulator.select_from_copy(kind);
+                true
+            }
+            Command::CopyTake => return self.copy_out(wanted),
+            Command::CopyEnd => {
+                emulator.end_copy();
+                emulator.scroll(Scroll::Bottom);
+                panes.mode = Mode::Live;
+                true
+            }
+            _ => true,
+        };
+        if !found {
+            self.tell(Level::Note, "that is not in what the guest wrote");
+        }
+    }
+
+    /// Hands what is selected to the terminal's clipboard: only ever on this command of the user's.
+    fn copy_out(&mut self, wanted: &mut Vec<Effect>) {
+        let Some(panes) = self.session_mut().map(|session| &mut session.consoles) else {
+            return;
+        };
+        let Some(pane) = panes.shown_mut() else { return };
+        let Some(text) = pane.emulator.selected_text().filter(|text| !text.is_empty()) else {
+            return self.tell(
+                Level::Note,
+                "nothing is selected: v begins a selection, V one of lines",
+            );
+        };
+        if text.len() > CLIPBOARD {
+            let message = format!(
+                "{} bytes are selected; a terminal's clipboard takes {CLIPBOARD} at most",
+                text.len()
+            );
+            return self.tell(Level::Bad, message);
+        }
+        pane.emulator.end_copy();
+        pane.emulator.scroll(Scroll::Bottom);
+        panes.mode = Mode::Live;
+        let count = text.chars().count();
+        wanted.push(Effect::CopyOut(text));
+        self.tell(
+            Level::Good,
+            format!("{count} characters are in your terminal's clipboard"),
+        );
+    }
+
+    /// Enter after a text to search for: backwards, from the end of what the guest wrote.
+    pub(super) fn search_console(&mut self) {
+        let Some(panes) = self.session_mut().map(|session| &mut session.consoles) else {
+            return;
+        };
+        let Mode::Search(input) = std::mem::take(&mut panes.mode) else {
+            return;
+        };
+        let Some(pane) = panes.shown_mut() else { return };
+        if pane.emulator.search(input.value(), Direction::Backward) {
+            panes.mode = Mode::Copy;
+            return;
+        }
+        pane.emulator.end_copy();
+        let text = input.value().to_owned();
+        if !text.is_empty() {
+            self.tell(Level::Note, format!("`{text}` is not in what the guest wrote"));
+        }
+    }
+
+    /// Types a command that tells the guest how large the pane is: a serial line carries no size.
+    fn tell_size(&mut self, wanted: &mut Vec<Effect>) {
+        let Some(room) = self.console_room() else { return };
+        let Some(panes) = self.session_mut().map(|session| &mut session.consoles) else {
+            return;
+        };
+        panes.mode = Mode::Live;
+        let Some(pane) = panes.shown_mut().filter(|pane| pane.kind == ConsoleKind::Serial) else {
+            return self.tell(Level::Note, "over SSH the guest knows the size");
+        };
+        pane.emulator.resize(room);
+        let size = pane.emulator.size();
+        let text = format!(" stty rows {} cols {}\r", size.rows, size.columns);
+        let pane = pane.number;
+        wanted.push(Effect::Type {
+            pane,
+            bytes: text.into_bytes(),
+        });
+    }
+
+    /// Gives SSH consoles the size of their pane; to be called after every change.
+    pub(super) fn fit_consoles(&mut self, wanted: &mut Vec<Effect>) {
+        let Some(room) = self.console_room() else { return };
+        let Some(panes) = self.session_mut().map(|session| &mut session.consoles) else {
+            return;
+        };
+        let ssh = panes
+            .shown_mut()
+            .filter(|pane| pane.kind == ConsoleKind::Ssh && !pane.is_over());
+        if let Some(pane) = ssh
+            && pane.emulator.size() != room
+        {
+            pane.emulator.resize(room);
+            let size = pane.emulator.size();
+            wanted.push(Effect::ResizeConsole {
+                pane: pane.number,
+                size: (size.columns, size.rows),
+            });
+        }
+    }
+
+    /// The room that the shown console's guest has.
+    fn console_room(&self) -> Option<TerminalSize> {
+        let guest = picture::places(layout::areas(self).console?).guest;
+        (guest.width >= 2 && guest.height >= 1).then_some(TerminalSize {
+            columns: guest.width,
+            rows: guest.height,
+        })
+    }
+
+    /// The size a new console begins with.
+    fn console_size(&self, kind: ConsoleKind) -> TerminalSize {
+        match kind {
+            ConsoleKind::Serial => SERIAL,
+            ConsoleKind::Ssh => TerminalSize {
+                columns: self.size.width.max(2),
+                rows: self.size.height.saturating_sub(2).max(1),
+            },
+        }
+    }
+
+    /// The core told something of a console.
+    pub(super) fn console_told(&mut self, number: u64, reply: ConsoleReply, wanted: &mut Vec<Effect>) {
+        let Some(session) = self.session_mut() else { return };
+        let name = match session.consoles.get_mut(number) {
+            Some(pane) => pane.name.clone(),
+            // Closed meanwhile.
+            None => return wanted.push(Effect::CloseConsole(number)),
+        };
+        match reply {
+            ConsoleReply::Opened(result) => self.console_opened(number, &name, result, wanted),
+            ConsoleReply::Wrote(words) => {
+                if let Some(pane) = session.consoles.get_mut(number) {
+                    pane.hear(words);
+                }
+                self.answer_guests(wanted);
+            }
+            ConsoleReply::Line(line) => {
+                if let Some(pane) = session.consoles.get_mut(number) {
+                    pane.line(line);
+                }
+            }
+            ConsoleReply::Ended(end) => {
+                if let Some(pane) = session.consoles.get_mut(number) {
+                    pane.end(&end);
+                }
+                self.tell(Level::Note, format!("console of {name}: {end}"));
+            }
+        }
+    }
+
+    fn console_opened(
+        &mut self,
+        number: u64,
+        name: &str,
+        result: Result<ConsoleId>,
+        wanted: &mut Vec<Effect>,
+    ) {
+        let Some(session) = self.session_mut() else { return };
+        match result {
+            Ok(id) => {
+                if let Some(pane) = session.consoles.get_mut(number) {
+                    pane.id = Some(id);
+                }
+            }
+            Err(Error::Occupied(occupant)) => {
+                session
+                    .popups
+                    .push(Popup::Confirm(Confirm::take_console(number, name, &occupant)));
+            }
+            Err(error) => {
+                session.consoles.close(number);
+                self.fail(&format!("console of {name}"), &error, wanted);
+            }
+        }
+    }
+
+    /// The guests' words that wait are taken in, and what their terminals answer is sent.
+    pub(super) fn work_consoles(&mut self, wanted: &mut Vec<Effect>) {
+        if let Some(session) = self.session_mut() {
+            session.consoles.open.iter_mut().for_each(Pane::work);
+        }
+        self.answer_guests(wanted);
+    }
+
+    fn answer_guests(&mut self, wanted: &mut Vec<Effect>) {
+        let Some(session) = self.session_mut() else { return };
+        for pane in &mut session.consoles.open {
+            let bytes = pane.emulator.take_replies();
+            if !bytes.is_empty() && !pane.is_over() {
+                wanted.push(Effect::Type {
+                    pane: pane.number,
+                    bytes,
+                });
+            }
+        }
+    }
+
+    /// The keyboard came to a console, or went: some guests want to know.
+    pub(super) fn tell_focus(&mut self, before: Option<u64>, wanted: &mut Vec<Effect>) {
+        let Some(session) = self.session_mut() else { return };
+        let panes = &mut session.consoles;
+        let after = match panes.mode {
+            Mode::Live => panes.shown().map(|pane| pane.number),
+            _ => None,
+        };
+        if before == after {
+            return;
+        }
+        for (number, keyboard) in [(before, Keyboard::Out), (after, Keyboard::In)] {
+            if let Some(pane) = number.and_then(|number| panes.get_mut(number)) {
+                let bytes = encode::focus(keyboard, &pane.emulator.modes());
+                if !bytes.is_empty() && !pane.is_over() {
+                    wanted.push(Effect::Type {
+                        pane: pane.number,
+                        bytes,
+                    });
+                }
+            }
+        }
+    }
+
+    /// The console that has the keyboard.
+    pub(super) fn live_console(&self) -> Option<u64> {
+        let panes = &self.session()?.consoles;
+        match panes.mode {
+            Mode::Live => panes.shown().map(|pane| pane.number),
+            _ => None,
+        }
+    }
+}
+
+fn opening((vm, kind): (VmId, ConsoleKind), takeover: bool, size: TerminalSize) -> Opening {
+    Opening {
+        vm,
+        kind,
+        takeover,
+        size: (size.columns, size.rows),
+    }
+}
