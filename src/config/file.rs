@@ -4,7 +4,8 @@
 //! `config.example.toml` can show all of them and a test can hold it to this file. Units stand in
 //! the names.
 
-use crate::model::{Limits, RecordingMode, Theme};
+use super::consoles::Consoles;
+use crate::model::{Limits, Theme};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
@@ -92,24 +93,6 @@ pub struct Accounts {
     pub session_hours: u64,
     /// After how long an idle screen locks; 0 never.
     pub idle_lock_minutes: u64,
-}
-
-/// Guests' terminals.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Consoles {
-    /// After how long without input a console is closed; 0 never.
-    pub idle_minutes: u64,
-    /// The one key that does not go to the guest: `ctrl-` and a character.
-    pub leader: String,
-    /// Lines of 80 columns that can be scrolled back to.
-    pub scrollback_lines: u64,
-    /// What is recorded of every machine at least.
-    pub record: RecordingMode,
-    /// How many days recordings are kept.
-    pub keep_recordings_days: u64,
-    /// Where a recording ends.
-    pub longest_recording_mib: u64,
 }
 
 /// Parts that can be switched off: they disappear from the screen.
@@ -223,19 +206,6 @@ impl Default for Accounts {
     }
 }
 
-impl Default for Consoles {
-    fn default() -> Self {
-        Self {
-            idle_minutes: 30,
-            leader: "ctrl-]".to_owned(),
-            scrollback_lines: 10_000,
-            record: RecordingMode::Off,
-            keep_recordings_days: 30,
-            longest_recording_mib: 64,
-        }
-    }
-}
-
 impl Default for Features {
     fn default() -> Self {
         Self {
@@ -252,18 +222,6 @@ impl Default for Log {
             level: Level::Info,
             keep_days: 14,
         }
-    }
-}
-
-impl Consoles {
-    /// The leader's character. Not those that a terminal cannot tell from other keys (Tab, Enter,
-    /// Backspace), and not the one that interrupts.
-    pub fn leader_character(&self) -> Option<char> {
-        let mut rest = self.leader.strip_prefix("ctrl-")?.chars();
-        let character = rest.next()?;
-        let usable = character.is_ascii_lowercase() || "]\\^_".contains(character);
-        let taken = "cmijh".contains(character) || rest.next().is_some();
-        (usable && !taken).then_some(character)
     }
 }
 
@@ -294,7 +252,7 @@ impl File {
             self.accounts.idle_lock_minutes,
             0..=1_440,
         )?;
-        self.check_consoles()?;
+        self.consoles.check()?;
         within("log.keep_days", self.log.keep_days, 1..=366)?;
         // 256 bits: what HMAC-SHA256 can use (RFC 7518, 3.2).
         if self.secret_key != AUTO && self.secret_key.len() < 32 {
@@ -337,33 +295,6 @@ impl File {
         within("hypervisor.last_forward_port", last.into(), first.into()..=65_535)
     }
 
-    fn check_consoles(&self) -> Result<(), Refusal> {
-        let consoles = &self.consoles;
-        within("consoles.idle_minutes", consoles.idle_minutes, 0..=10_080)?;
-        within(
-            "consoles.scrollback_lines",
-            consoles.scrollback_lines,
-            0..=1_000_000,
-        )?;
-        within(
-            "consoles.keep_recordings_days",
-            consoles.keep_recordings_days,
-            1..=3_660,
-        )?;
-        within(
-            "consoles.longest_recording_mib",
-            consoles.longest_recording_mib,
-            1..=256,
-        )?;
-        match consoles.leader_character() {
-            Some(_) => Ok(()),
-            None => Err((
-                "consoles.leader",
-                "`ctrl-` and one of a-z, ], \\, ^, _; but not c, m, i, j or h".to_owned(),
-            )),
-        }
-    }
-
     fn check_limits(&self) -> Result<(), Refusal> {
         let limits = &self.limits;
         // The upper bounds are far above any host; they keep products of two limits in range.
@@ -393,7 +324,7 @@ impl File {
     }
 }
 
-fn within(key: &'static str, value: u64, bounds: RangeInclusive<u64>) -> Result<(), Refusal> {
+pub(super) fn within(key: &'static str, value: u64, bounds: RangeInclusive<u64>) -> Result<(), Refusal> {
     if bounds.contains(&value) {
         return Ok(());
     }

@@ -5,6 +5,7 @@
 //! file says. A `.env` file in the current directory is never read: a program that runs machines
 //! must not change its mind with the folder it is started in.
 
+mod consoles;
 pub mod file;
 mod layers;
 mod seed;

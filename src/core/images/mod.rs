@@ -5,6 +5,7 @@
 //! stands beside it: a copy that died half-way has none and is made again.
 
 mod own;
+mod qcow2;
 mod tiny;
 
 use super::operations::{Job, Stop};

@@ -8,6 +8,7 @@ use crate::model::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use ratatui::widgets::{Clear, Widget};
 
 /// Where the parts of a shown console stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) -> Option<(u1
         Mode::Live => ("▸", look.selected),
         _ => (" ", look.title),
     };
+    // The tab lies below.
+    Clear.render(area, buffer);
     buffer.set_style(places.title, style);
     let mut pen = Pen::new(buffer, places.title);
     pen.put(mark, style).skip(1).put(&pane.title(), style);

@@ -74,6 +74,8 @@ pub static TABLE: &[Binding] = &[
     row(C::Stop, &[ch('S')], "stop", "ask the guest to power off", VMS).shown().unless(why::stop).section(MACHINES),
     row(C::ForceOff, &[ch('X')], "force off", "cut the power, when the guest does not react", VMS).shown().unless(why::force_off).section(MACHINES),
     row(C::Restart, &[ch('R')], "restart", "reboot the guest", VMS).shown().unless(why::restart).section(MACHINES),
+    row(C::Console, &[ch('c')], "console", "the guest's serial console, with what it wrote before", VMS).shown().unless(why::console).of_consoles().section(CONSOLES),
+    row(C::Ssh, &[ch('o')], "ssh", "the guest by SSH, without a password", VMS).shown().unless(why::ssh).of_consoles().section(CONSOLES),
     row(C::Pause, &[ch('p')], "pause", "halt the processors, or let them go on", VMS).shown().unless(why::pause).section(MACHINES),
     row(C::Destroy, &[ch('D')], "destroy", "remove the machine with its disk; its name must be typed", VMS).shown().unless(why::destroy).section(MACHINES),
     row(C::Open, &[code(KeyCode::Enter)], "detail", "enlarge the detail of the machine, or bring the list back", VMS).unless(why::no_machine).section(MACHINES),
@@ -88,8 +90,6 @@ pub static TABLE: &[Binding] = &[
     row(C::Severity, &[ch('f')], "severity", "all events, warnings and worse, critical ones only", &[Focus::Soc]).shown().section(LOG),
     row(C::Type, &[ch('t')], "type", "events of all types, or of one", &[Focus::Soc]).shown().section(LOG),
 
-    row(C::Console, &[ch('c')], "console", "the guest's serial console, with what it wrote before", VMS).shown().unless(why::console).of_consoles().section(CONSOLES),
-    row(C::Ssh, &[ch('o')], "ssh", "the guest by SSH, without a password", VMS).shown().unless(why::ssh).of_consoles().section(CONSOLES),
     row(C::Consoles, &[ch('C')], "consoles", "who sits at which console; show or end them", TABS).of_consoles().section(CONSOLES),
     row(C::Open, &[code(KeyCode::Enter)], "show", "show a console that is open here", &[Focus::Consoles]).shown().unless(why::not_here).of_consoles().section(CONSOLES),
     row(C::EndConsole, &[ch('x')], "end", "end the selected console, wherever it is open", &[Focus::Consoles]).shown().unless(why::no_console).of_consoles().section(CONSOLES),

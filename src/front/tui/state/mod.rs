@@ -16,6 +16,7 @@ mod mouse;
 pub(crate) mod notices;
 mod replies;
 pub(crate) mod session;
+mod submit;
 mod typing;
 pub(crate) mod work;
 

@@ -1,25 +1,19 @@
 //! Consoles on the screen: opening them, what their keys do, what the core tells of them.
 
+mod copy;
+mod keys;
+
 use super::State;
 use super::notices::Level;
 use crate::core::consoles::Opening;
 use crate::core::{Error, Result};
 use crate::front::tui::console::encode::{self, Focus as Keyboard};
 use crate::front::tui::console::panes::{MOST, Mode};
-use crate::front::tui::console::{Direction, Emulator, Pane, SERIAL, Scroll, Spot, TerminalSize, picture};
+use crate::front::tui::console::{Emulator, Pane, SERIAL, TerminalSize, picture};
 use crate::front::tui::event::{ConsoleReply, Effect};
-use crate::front::tui::keys::Command;
 use crate::front::tui::layout;
 use crate::front::tui::popups::{Popup, confirm::Confirm};
 use crate::model::{ConsoleId, ConsoleKind, VmId};
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
-use ratatui::layout::Position;
-use tui_input::Input;
-
-/// Lines one notch of the wheel moves.
-const NOTCH: i32 = 3;
-/// Most that is handed to the terminal's clipboard, bytes: many terminals take no more.
-const CLIPBOARD: usize = 74_994;
 
 impl State {
     /// Opens a console of the selected machine, or shows the one that is open.
@@ -84,214 +78,6 @@ impl State {
         if let Some(number) = session.consoles.shown().map(|pane| pane.number) {
             session.consoles.close(number);
             wanted.push(Effect::CloseConsole(number));
-        }
-    }
-
-    /// A key while a console has the keyboard; false if it is not for the console.
-    pub(super) fn console_key(&mut self, key: KeyEvent, wanted: &mut Vec<Effect>) -> bool {
-        let leader = self.is_leader(key);
-        let Some(panes) = self.session_mut().map(|session| &mut session.consoles) else {
-            return false;
-        };
-        match (&panes.mode, leader) {
-            (Mode::Live, true) => {
-                panes.mode = Mode::Leader;
-                true
-            }
-            (Mode::Live, false) => {
-                self.type_to_guest(|modes| encode::key(key, modes), wanted);
-                true
-            }
-            (Mode::Leader, true) => {
-                panes.mode = Mode::Live;
-                self.type_to_guest(|modes| encode::key(key, modes), wanted);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn is_leader(&self, key: KeyEvent) -> bool {
-        key.code == KeyCode::Char(self.setup.leader)
-            && key.modifiers & KeyModifiers::CONTROL.union(KeyModifiers::ALT) == KeyModifiers::CONTROL
-    }
-
-    /// A text was pasted into a console.
-    pub(super) fn paste_to_guest(&mut self, text: &str, wanted: &mut Vec<Effect>) {
-        self.type_to_guest(|modes| encode::paste(text, modes), wanted);
-    }
-
-    /// Sends to the guest of the shown console what its terminal makes of a key.
-    fn type_to_guest(
-        &mut self,
-        bytes: impl FnOnce(&crate::front::tui::console::Modes) -> Vec<u8>,
-        wanted: &mut Vec<Effect>,
-    ) {
-        let pane = self.session_mut().and_then(|it| it.consoles.shown_mut());
-        let Some(pane) = pane.filter(|pane| !pane.is_over()) else {
-            return self.tell(Level::Note, "this console is over: the leader, then x, closes it");
-        };
-        let bytes = bytes(&pane.emulator.modes());
-        if bytes.is_empty() {
-            return;
-        }
-        // Whoever types wants to see what comes of it.
-        pane.emulator.scroll(Scroll::Bottom);
-        wanted.push(Effect::Type {
-            pane: pane.number,
-            bytes,
-        });
-    }
-
-    /// The mouse over the shown console; false if it was elsewhere.
-    pub(super) fn console_mouse(&mut self, mouse: MouseEvent, wanted: &mut Vec<Effect>) -> bool {
-        let Some(area) = layout::areas(self)
-            .console
-            .map(|area| picture::places(area).guest)
-        else {
-            return false;
-        };
-        let at = Position {
-            x: mouse.column,
-            y: mouse.row,
-        };
-        if !area.contains(at) {
-            return false;
-        }
-        let Some(panes) = self.session_mut().map(|session| &mut session.consoles) else {
-            return false;
-        };
-        let live = matches!(panes.mode, Mode::Live);
-        let Some(pane) = panes.shown_mut() else {
-            return false;
-        };
-        let spot = Spot {
-            column: at.x - area.x,
-            row: at.y - area.y,
-        };
-        let bytes = encode::mouse(mouse.kind, mouse.modifiers, spot, &pane.emulator.modes());
-        if live && !bytes.is_empty() && !pane.is_over() {
-            wanted.push(Effect::Type {
-                pane: pane.number,
-                bytes,
-            });
-            return true;
-        }
-        match mouse.kind {
-            MouseEventKind::ScrollUp => pane.emulator.scroll(Scroll::Lines(NOTCH)),
-            MouseEventKind::ScrollDown => pane.emulator.scroll(Scroll::Lines(-NOTCH)),
-            MouseEventKind::Down(_) if !live => panes.mode = Mode::Live,
-            _ => {}
-        }
-        true
-    }
-
-    /// What the keys after the leader do.
-    pub(super) fn in_console(&mut self, command: Command, wanted: &mut Vec<Effect>) {
-        let Some(panes) = self.session_mut().map(|session| &mut session.consoles) else {
-            return;
-        };
-        match command {
-            Command::ConsoleType => panes.mode = Mode::Live,
-            Command::ConsoleHide => panes.hide(),
-            Command::ConsoleFull => {
-                panes.full = !panes.full;
-                panes.mode = Mode::Live;
-            }
-            Command::ConsoleNext => panes.turn(true),
-            Command::ConsolePrevious => panes.turn(false),
-            Command::ConsoleCopy => {
-                if let Some(pane) = panes.shown_mut() {
-                    pane.emulator.start_copy();
-                    panes.mode = Mode::Copy;
-                }
-            }
-            Command::ConsoleSearch => panes.mode = Mode::Search(Input::default()),
-            Command::ConsoleClose => self.close_console(wanted),
-            Command::ConsoleSize => self.tell_size(wanted),
-            Command::ConsoleLeader => panes.mode = Mode::Leader,
-            _ => {}
-        }
-    }
-
-    /// What keys do in copy mode.
-    pub(super) fn in_copy(&mut self, command: Command, wanted: &mut Vec<Effect>) {
-        let Some(panes) = self.session_mut().map(|session| &mut session.consoles) else {
-            return;
-        };
-        let Some(pane) = panes.shown_mut() else { return };
-        let emulator = &mut pane.emulator;
-        let found = match command {
-            Command::CopyMatch(direction) => emulator.search_again(direction),
-            Command::CopyMove(step) => {
-                emulator.move_copy(step);
-                true
-            }
-            Command::CopySelect(kind) => {
-                emulator.select_from_copy(kind);
-                true
-            }
-            Command::CopyTake => return self.copy_out(wanted),
-            Command::CopyEnd => {
-                emulator.end_copy();
-                emulator.scroll(Scroll::Bottom);
-                panes.mode = Mode::Live;
-                true
-            }
-            _ => true,
-        };
-        if !found {
-            self.tell(Level::Note, "that is not in what the guest wrote");
-        }
-    }
-
-    /// Hands what is selected to the terminal's clipboard: only ever on this command of the user's.
-    fn copy_out(&mut self, wanted: &mut Vec<Effect>) {
-        let Some(panes) = self.session_mut().map(|session| &mut session.consoles) else {
-            return;
-        };
-        let Some(pane) = panes.shown_mut() else { return };
-        let Some(text) = pane.emulator.selected_text().filter(|text| !text.is_empty()) else {
-            return self.tell(
-                Level::Note,
-                "nothing is selected: v begins a selection, V one of lines",
-            );
-        };
-        if text.len() > CLIPBOARD {
-            let message = format!(
-                "{} bytes are selected; a terminal's clipboard takes {CLIPBOARD} at most",
-                text.len()
-            );
-            return self.tell(Level::Bad, message);
-        }
-        pane.emulator.end_copy();
-        pane.emulator.scroll(Scroll::Bottom);
-        panes.mode = Mode::Live;
-        let count = text.chars().count();
-        wanted.push(Effect::CopyOut(text));
-        self.tell(
-            Level::Good,
-            format!("{count} characters are in your terminal's clipboard"),
-        );
-    }
-
-    /// Enter after a text to search for: backwards, from the end of what the guest wrote.
-    pub(super) fn search_console(&mut self) {
-        let Some(panes) = self.session_mut().map(|session| &mut session.consoles) else {
-            return;
-        };
-        let Mode::Search(input) = std::mem::take(&mut panes.mode) else {
-            return;
-        };
-        let Some(pane) = panes.shown_mut() else { return };
-        if pane.emulator.search(input.value(), Direction::Backward) {
-            panes.mode = Mode::Copy;
-            return;
-        }
-        pane.emulator.end_copy();
-        let text = input.value().to_owned();
-        if !text.is_empty() {
-            self.tell(Level::Note, format!("`{text}` is not in what the guest wrote"));
         }
     }
 
