@@ -19,5 +19,6 @@ mod screen;
 mod story_cli;
 mod story_keepers;
 mod story_manners;
+mod story_panes;
 mod story_tui;
 mod terminal;
