@@ -7,9 +7,7 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use twarga::core::{Action, Core, Ctx, Error, LogQuery, Opening, OperationQuery};
-use twarga::model::{
-    ConsoleId, ConsoleKind, OperationId, Preferences, RecordingId, RecordingMode, Role, VmId,
-};
+use twarga::model::{ConsoleId, ConsoleKind, OperationId, Preferences, RecordingId, RecordingMode, VmId};
 
 /// What carol owns: a machine with two recordings (one will be removed), and a console of hers.
 #[derive(Clone, Copy)]
