@@ -39,6 +39,8 @@ pub struct Config {
     pub theme: Theme,
     /// After how long an idle screen locks; `None` never.
     pub idle_lock: Option<Duration>,
+    /// With Ctrl, the one key that a console does not send to its guest.
+    pub leader: char,
     /// The log files.
     pub log: Log,
     /// The file that was read, if there was one.
@@ -167,6 +169,8 @@ impl Config {
                 0 => None,
                 minutes => Some(Duration::from_secs(minutes * 60)),
             },
+            // Checked: `File::check_consoles`.
+            leader: settings.consoles.leader_character().unwrap_or(']'),
             log: Log {
                 level: settings.log.level,
                 keep_days: usize::try_from(settings.log.keep_days).unwrap_or(usize::MAX),
