@@ -168,12 +168,13 @@ impl Config {
             },
             features: settings.features,
             theme: settings.screen.theme,
-            leader: settings.consoles.leader_character().unwrap_or(']'),
             scrollback: scrollback(settings.consoles.scrollback_lines),
             idle_lock: match settings.accounts.idle_lock_minutes {
                 0 => None,
                 minutes => Some(Duration::from_secs(minutes * 60)),
             },
+            // Checked before.
+            leader: settings.consoles.leader_character().unwrap_or(']'),
             log: Log {
                 level: settings.log.level,
                 keep_days: usize::try_from(settings.log.keep_days).unwrap_or(usize::MAX),

@@ -12,3 +12,4 @@ mod refusals;
 mod secrets;
 mod serve;
 mod sessions;
+mod terminal;

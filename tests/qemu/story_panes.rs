@@ -11,7 +11,15 @@ const LEADER: &str = "\x1d";
 fn a_guest_is_worked_in_from_the_screen() {
     let place = Place::new("panes");
     place.register();
-    let create = ["vm", "create", NAME, "--memory", "512", "--wait", "--password-stdin"];
+    let create = [
+        "vm",
+        "create",
+        NAME,
+        "--memory",
+        "512",
+        "--wait",
+        "--password-stdin",
+    ];
     let said = place.call(&create, PASSWORD);
     assert_eq!(said.code, 0, "{said:?}");
     let mut screen = place.open(80, 24);
@@ -36,7 +44,11 @@ fn a_guest_is_worked_in_from_the_screen() {
     for action in ["console.opened", "console.closed", "console.forced"] {
         assert!(log.to_string().contains(action), "{action}");
     }
-    assert_eq!(place.json(&["consoles", "list"]), serde_json::json!([]), "all are left");
+    assert_eq!(
+        place.json(&["consoles", "list"]),
+        serde_json::json!([]),
+        "all are left"
+    );
     place.ok(&["vm", "destroy", NAME, "--yes"]);
     place.assert_nothing_left();
 }
@@ -99,7 +111,10 @@ fn history(screen: &mut Terminal) {
         .filter_map(|it| it.trim().strip_prefix("item-")?.parse().ok())
         .collect();
     assert!(numbers.len() > 10, "{numbers:?}");
-    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+    assert!(
+        numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
+        "{numbers:?}"
+    );
     screen.press("V");
     screen.press("y");
     screen.wait_for("clipboard", SOON);
