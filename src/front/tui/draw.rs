@@ -52,8 +52,8 @@ fn session(state: &State, area: Rect, buffer: &mut Buffer) -> Option<(u16, u16)>
     }
     let tab = tabs::enabled(&state.setup().features).get(session.tab).copied()?;
     let mut cursor = (tab.draw)(state, areas.body, buffer);
-    if let Some(area) = areas.console {
-        cursor = picture::draw(state, area, buffer);
+    if areas.console.is_some() {
+        cursor = picture::draw(state, &areas, buffer);
     }
     for popup in &session.popups {
         cursor = popup.draw(

@@ -19,6 +19,8 @@ pub(crate) struct Areas {
     pub(crate) footer: Rect,
     /// The shown console: over header and body, or below a shorter body.
     pub(crate) console: Option<Rect>,
+    /// The console has the whole screen, without title and footer: the guest's rows fit no other way.
+    pub(crate) bare: bool,
 }
 
 /// Rows that the tab keeps above a console that does not fill the screen.
@@ -45,6 +47,20 @@ pub(crate) fn areas(state: &State) -> Areas {
             width: size.width,
             height: areas.footer.y,
         };
+        areas.bare = panes.shows_bare(size.height);
+        if areas.bare {
+            let bottom = size.height;
+            areas.console = Some(Rect {
+                height: bottom,
+                ..whole
+            });
+            areas.footer = Rect {
+                y: bottom,
+                height: 0,
+                ..areas.footer
+            };
+            return areas;
+        }
         areas.console = Some(if panes.full || areas.body.height < 2 * ABOVE_CONSOLE {
             whole
         } else {
@@ -78,5 +94,6 @@ fn split(size: Size, alerts: u16) -> Areas {
             size.height.min(1),
         ),
         console: None,
+        bare: false,
     }
 }

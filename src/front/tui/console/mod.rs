@@ -18,7 +18,7 @@ pub use emulator::{
     Scroll, SelectionKind, Spot, TerminalSize,
 };
 pub use pane::Words;
-pub(crate) use pane::{Pane, SERIAL};
+pub(crate) use pane::{Pane, SERIAL, Way};
 pub use player::Player;
 pub use view::{Colours, Paint, draw};
 

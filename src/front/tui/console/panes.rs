@@ -1,9 +1,12 @@
 //! The consoles of a session's screen: which are open, which is shown, and what its keys mean.
 
-use super::Pane;
+use super::{Pane, Way};
 use crate::front::tui::keys::Focus;
 use crate::model::{ConsoleId, ConsoleKind, VmId};
 use tui_input::Input;
+
+/// Rows of a console's title and the footer.
+const CHROME: u16 = 2;
 
 /// Most that are open on one screen.
 pub(crate) const MOST: usize = 24;
@@ -106,6 +109,16 @@ impl Panes {
                 None => self.hide(),
             }
         }
+    }
+
+    /// Whether the shown console needs every row of a screen of that height: a serial line keeps
+    /// its 24 rows, and most programs write on the last one. The leader brings title and footer.
+    pub(crate) fn shows_bare(&self, height: u16) -> bool {
+        let live = self.full && matches!(self.mode, Mode::Live);
+        live && self.shown().is_some_and(|pane| {
+            let rows = pane.emulator.size().rows;
+            pane.kind == ConsoleKind::Serial && pane.way == Way::Attached && height < rows + CHROME
+        })
     }
 
     /// What has the keyboard, if a console is shown.

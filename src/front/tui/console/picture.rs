@@ -2,6 +2,7 @@
 
 use super::panes::Mode;
 use super::{Colours, Emulator, Paint, draw as paint};
+use crate::front::tui::layout::Areas;
 use crate::front::tui::state::State;
 use crate::front::tui::widgets::pen::{Pen, row};
 use crate::model::Theme;
@@ -18,31 +19,33 @@ pub(crate) struct Places {
     pub(crate) guest: Rect,
 }
 
-/// Works out where the parts stand.
-pub(crate) fn places(area: Rect) -> Places {
-    let title = row(area, 0);
-    Places {
+/// Works out where the parts stand, if a console is shown.
+pub(crate) fn places(areas: &Areas) -> Option<Places> {
+    let area = areas.console?;
+    let title = row(area, if areas.bare { u16::MAX } else { 0 });
+    Some(Places {
         title,
         guest: Rect {
-            y: title.bottom(),
+            y: area.y + title.height,
             height: area.height.saturating_sub(title.height),
             ..area
         },
-    }
+    })
 }
 
 /// Draws it; answers where the cursor stands.
-pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) -> Option<(u16, u16)> {
+pub(crate) fn draw(state: &State, areas: &Areas, buffer: &mut Buffer) -> Option<(u16, u16)> {
     let panes = &state.session()?.consoles;
     let pane = panes.shown()?;
     let look = state.look();
-    let places = places(area);
+    let places = places(areas)?;
     let (mark, style) = match panes.mode {
         Mode::Live => ("▸", look.selected),
         _ => (" ", look.title),
     };
     // The tab lies below.
-    Clear.render(area, buffer);
+    Clear.render(places.title, buffer);
+    Clear.render(places.guest, buffer);
     buffer.set_style(places.title, style);
     let mut pen = Pen::new(buffer, places.title);
     pen.put(mark, style).skip(1).put(&pane.title(), style);

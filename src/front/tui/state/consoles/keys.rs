@@ -78,10 +78,7 @@ impl State {
         mouse: MouseEvent,
         wanted: &mut Vec<Effect>,
     ) -> bool {
-        let Some(area) = layout::areas(self)
-            .console
-            .map(|area| picture::places(area).guest)
-        else {
+        let Some(area) = picture::places(&layout::areas(self)).map(|places| places.guest) else {
             return false;
         };
         let at = Position {

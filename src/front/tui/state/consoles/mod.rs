@@ -49,6 +49,11 @@ impl State {
             pane: number,
             opening: opening((vm, kind), false, size),
         });
+        let leader = self.setup.leader.to_ascii_uppercase();
+        self.tell(
+            Level::Note,
+            format!("every key goes to the guest; Ctrl-{leader} is twarga's"),
+        );
     }
 
     /// Takes the serial line from whoever has it, as was confirmed.
@@ -124,7 +129,7 @@ impl State {
 
     /// The room that the shown console's guest has.
     fn console_room(&self) -> Option<TerminalSize> {
-        let guest = picture::places(layout::areas(self).console?).guest;
+        let guest = picture::places(&layout::areas(self))?.guest;
         (guest.width >= 2 && guest.height >= 1).then_some(TerminalSize {
             columns: guest.width,
             rows: guest.height,
