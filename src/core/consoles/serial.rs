@@ -350,6 +350,14 @@ impl Serial {
             }
             Found::At(before) => {
                 let closed = joining.seam.close(before);
+                tracing::debug!(
+                    console = self.attendant.id.0,
+                    before,
+                    fresh = closed.stream.len(),
+                    ahead = closed.ahead,
+                    after = ?joining.began.elapsed(),
+                    "log and stream are joined"
+                );
                 self.show(closed.log, joining.tail.offset()).await;
                 if let Some(place) = &mut self.place {
                     place.pass(&closed.stream);
