@@ -89,7 +89,7 @@ impl Screen<'_> {
         let term = &self.emulator.term;
         let exists = usize::from(row) < term.screen_lines();
         let line = Line(i32::from(row) - to_line(self.emulator.scrolled_back()));
-        let cells = exists.then(|| &term.grid()[line][..]).unwrap_or_default();
+        let cells = if exists { &term.grid()[line][..] } else { &[] };
         let plain = self.is_plain(line);
         cells.iter().enumerate().map(move |(column, cell)| {
             let highlight = if plain {
