@@ -110,10 +110,16 @@ impl Guest<'_> {
         }
     }
 
+<<<<<<< HEAD
     /// Does what scrolls lines from one on. The engine moves a view into the past along with every
     /// scroll, also with one below the first line, which moves nothing into the history.
     fn scroll_from(&mut self, line: usize, lines: usize, act: impl FnOnce(&mut Engine)) {
         self.spend_lines(lines);
+=======
+    /// Does what may scroll lines from one on. The engine moves a view into the past along with
+    /// every scroll, also with one below the first line, which moves nothing into the history.
+    fn keep_view(&mut self, line: usize, act: impl FnOnce(&mut Engine)) {
+>>>>>>> console-emulator
         let offset = |term: &Engine| to_line(term.grid().display_offset());
         let before = offset(self.term);
         act(self.term);
@@ -123,13 +129,25 @@ impl Guest<'_> {
         }
     }
 
+<<<<<<< HEAD
+=======
+    /// Prints a character; what was printed before it may wrap, and scroll.
+    #[inline]
+    fn print(&mut self, c: char) {
+        match self.account.region_top {
+            0 => Handler::input(self.term, c),
+            top => self.keep_view(top, |term| Handler::input(term, c)),
+        }
+    }
+
+>>>>>>> console-emulator
     /// A character outside of ASCII.
     fn print_other(&mut self, c: char) {
         match c.width() {
             None => {}
             Some(0) if is_hidden(c) || !self.takes_mark() => {}
-            Some(_) if is_hidden(c) => Handler::input(self.term, REPLACEMENT),
-            Some(_) => Handler::input(self.term, c),
+            Some(_) if is_hidden(c) => self.print(REPLACEMENT),
+            Some(_) => self.print(c),
         }
     }
 
@@ -181,7 +199,7 @@ impl Handler for Guest<'_> {
         };
         self.account.prints = left;
         if c.is_ascii() {
-            Handler::input(self.term, c);
+            self.print(c);
         } else {
             self.print_other(c);
         }
@@ -205,7 +223,9 @@ impl Handler for Guest<'_> {
 
     fn put_tab(&mut self, count: u16) {
         let most = u16::try_from(self.term.columns()).unwrap_or(u16::MAX);
-        Handler::put_tab(self.term, count.min(most));
+        self.keep_view(self.account.region_top, |term| {
+            Handler::put_tab(term, count.min(most));
+        });
     }
 
     fn clear_screen(&mut self, mode: ClearMode) {
@@ -218,6 +238,7 @@ impl Handler for Guest<'_> {
     }
 
     fn linefeed(&mut self) {
+<<<<<<< HEAD
         self.scroll_from(self.account.region_top, 1, Handler::linefeed);
     }
 
@@ -229,11 +250,30 @@ impl Handler for Guest<'_> {
         self.scroll_from(self.account.region_top, lines, |term| {
             Handler::scroll_up(term, lines)
         });
+=======
+        self.spend_lines(1);
+        self.keep_view(self.account.region_top, Handler::linefeed);
+    }
+
+    fn newline(&mut self) {
+        self.spend_lines(1);
+        self.keep_view(self.account.region_top, Handler::newline);
+    }
+
+    fn scroll_up(&mut self, lines: usize) {
+        self.spend_lines(lines);
+        self.keep_view(self.account.region_top, |term| Handler::scroll_up(term, lines));
+>>>>>>> console-emulator
     }
 
     fn delete_lines(&mut self, lines: usize) {
         let line = usize::try_from(self.term.grid().cursor.point.line.0).unwrap_or(0);
+<<<<<<< HEAD
         self.scroll_from(line, lines, |term| Handler::delete_lines(term, lines));
+=======
+        self.spend_lines(lines);
+        self.keep_view(line, |term| Handler::delete_lines(term, lines));
+>>>>>>> console-emulator
     }
 
     fn set_scrolling_region(&mut self, top: usize, bottom: Option<usize>) {

@@ -198,7 +198,12 @@ impl Emulator {
         self.account.counted(most_marked(self.scrollback_bytes), marked);
     }
 
+<<<<<<< HEAD
     /// The view stays inside of the history, which the engine does not see to.
+=======
+    /// The view stays inside of the history: the engine does not promise it, and would read past the
+    /// history's end. `guest` keeps the one known way there shut.
+>>>>>>> console-emulator
     fn clamp_view(&mut self) {
         if self.scrolled_back() > self.history_len() {
             self.term.grid_mut().scroll_display(grid::Scroll::Top);
