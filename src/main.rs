@@ -213,6 +213,7 @@ impl Program<'_> {
                     signed_in: assembled.demo.as_ref().map(|demo| demo.admin.ctx.clone()),
                     output: Output::to_process(output.streams(), output.is_json()),
                     clock: assembled.clock.clone(),
+                    leader: self.config.leader,
                 };
                 cli::run(&mut cli, command).await
             }

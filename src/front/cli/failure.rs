@@ -2,9 +2,10 @@
 
 use super::output::Output;
 use super::shape::{ErrorBody, ErrorShape};
+use crate::core::consoles::End;
 use crate::core::{self, HypervisorError, StoreError};
 use crate::model::text::visible;
-use crate::model::{Operation, OperationState};
+use crate::model::{Ending, Operation, OperationState};
 use std::io;
 
 /// Exit codes: part of the command line's contract (`twarga --help`).
@@ -55,6 +56,12 @@ pub enum Failure {
         /// What is wrong and what to do.
         sentence: String,
     },
+    /// A console ended, and not because its user left it.
+    #[error("the console has ended: {0}")]
+    Console(Box<End>),
+    /// What ran in a guest ended with this code, and has said itself why.
+    #[error("it ended with exit code {0}")]
+    Remote(u8),
     /// The screen failed.
     #[error("{0}")]
     Screen(String),
@@ -99,6 +106,9 @@ impl Failure {
             Self::Operation(_) => (code::OTHER, "operation_failed"),
             Self::Unavailable(_) => (code::UNAVAILABLE, "hypervisor_unavailable"),
             Self::Partial { code, kind, .. } => (*code, kind),
+            Self::Console(end) if end.ending == Ending::Taken => (code::CONFLICT, "taken"),
+            Self::Console(end) => (code::OTHER, end.ending.as_str()),
+            Self::Remote(code) => (*code, "remote"),
             Self::Screen(_) => (code::OTHER, "screen"),
             Self::Interrupted => (code::OTHER, "interrupted"),
             Self::Io { .. } => (code::OTHER, "io"),
@@ -109,7 +119,7 @@ impl Failure {
     /// Says it, and returns the exit code. One that cannot be said changes nothing more.
     pub fn report(&self, output: &mut Output) -> u8 {
         let (code, kind) = self.classify();
-        if matches!(self, Self::PipeClosed) {
+        if matches!(self, Self::PipeClosed | Self::Remote(_)) {
             return code;
         }
         let what = self.to_string();
@@ -194,6 +204,10 @@ fn advice(error: &core::Error) -> Option<String> {
         Error::NotFound {
             what: "operation", ..
         } => "`twarga op list` shows what there is".to_owned(),
+        Error::NotFound { what: "console", .. } => "`twarga consoles list` shows what there is".to_owned(),
+        Error::NotFound {
+            what: "recording", ..
+        } => "`twarga recordings list` shows what there is".to_owned(),
         Error::Busy(id) => format!("`twarga op wait {id}` waits for it, `twarga op cancel {id}` undoes it"),
         Error::Occupied(_) => "`--force` takes it from them, and they are told".to_owned(),
         Error::Hypervisor(HypervisorError::Unavailable { .. } | HypervisorError::Unresponsive { .. }) => {

@@ -6,6 +6,7 @@
 
 mod account;
 pub mod arguments;
+mod console;
 mod doctor;
 mod event;
 pub mod failure;
@@ -15,8 +16,11 @@ mod operation;
 pub mod output;
 mod progress;
 mod prompt;
+mod recording;
+mod replay;
 mod serve;
 pub mod shape;
+mod ssh;
 mod vm;
 
 pub use arguments::Arguments;
@@ -47,6 +51,8 @@ pub struct Cli {
     pub output: Output,
     /// The time.
     pub clock: Clock,
+    /// With Ctrl, the one key that does not go to a guest.
+    pub leader: char,
 }
 
 /// Answers what needs neither configuration nor core; `None` if the command is not of that kind.
@@ -77,6 +83,12 @@ pub async fn run(cli: &mut Cli, command: Command) -> Result<(), Failure> {
         } => account::register(cli, username, email, password_stdin).await,
         Command::Passwd { password_stdin } => account::passwd(cli, password_stdin).await,
         Command::Vm(command) => vm::run(cli, command).await,
+        Command::Console(which) => console::serial(cli, which).await,
+        Command::Ssh(which) => ssh::run(cli, which).await,
+        Command::Consoles(command) => recording::consoles(cli, command).await,
+        Command::Record(which) => recording::record(cli, which).await,
+        Command::Recordings(command) => recording::recordings(cli, command).await,
+        Command::Replay(which) => replay::run(cli, which).await,
         Command::Op(command) => operation::run(cli, command).await,
         Command::Image(command) => image::run(cli, command).await,
         Command::Event(command) => event::list(cli, command).await,

@@ -21,6 +21,15 @@ pub async fn line(output: &mut Output, question: &str, instead: &str) -> Result<
     ask(output, question, instead, &mut Ending::listen()).await
 }
 
+/// Asks for a yes; anything else is a no.
+///
+/// # Errors
+/// [`Failure::Usage`] with `instead` where there is no terminal to ask on.
+pub async fn yes(output: &mut Output, question: &str, instead: &str) -> Result<bool, Failure> {
+    let answer = line(output, question, instead).await?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
 /// Asks for a password, without echo.
 ///
 /// # Errors

@@ -4,6 +4,11 @@
 //! Times are RFC 3339 in UTC, sizes say their unit here, what is not known is `null` and never 0.
 //! The help texts beside the shapes are what help and man page show.
 
+mod consoles;
+
+pub(super) use consoles::{CONSOLE_HELP, RECORDING_HELP, idle};
+pub use consoles::{ConsoleShape, EndedShape, RecordShape, RecordingShape, RemovedShape};
+
 use crate::core::doctor::Check;
 use crate::core::log::ChainReport;
 use crate::core::{Ctx, DomainState, Foreign, Machine};

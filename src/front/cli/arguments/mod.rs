@@ -3,8 +3,10 @@
 //! It only says what may be typed. What a value means (a machine's name, a size) is the core's to
 //! judge, so that every front refuses it in the same words.
 
+mod consoles;
 mod nouns;
 
+pub use consoles::*;
 pub use nouns::*;
 
 use crate::front::cli::shape;
@@ -29,6 +31,8 @@ Examples:
   twarga register alice --email alice@host      make an account (the first is the admin)
   twarga vm create web-1 --image tiny           make a machine and wait until it runs
   twarga vm list --json                         what there is, for a script
+  twarga console web-1                          its serial console on this terminal
+  twarga ssh web-1 -- uname -a                  a command in it
   twarga doctor                                 what works here and what does not
 
 Exit codes:
@@ -142,6 +146,24 @@ pub enum Command {
     /// Operations: slow work, running and past
     #[command(subcommand, visible_alias = "operation")]
     Op(OpCommand),
+    /// A guest's serial console on this terminal; Ctrl-] leaves
+    #[command(long_about = CONSOLE_ABOUT, after_long_help = CONSOLE_EXAMPLES)]
+    Console(ConsoleArguments),
+    /// A shell or a command in a guest over SSH, by twarga's own key
+    #[command(long_about = SSH_ABOUT, after_long_help = SSH_EXAMPLES)]
+    Ssh(SshArguments),
+    /// Who sits at which console
+    #[command(subcommand)]
+    Consoles(ConsolesCommand),
+    /// Whether a machine's consoles are recorded
+    #[command(long_about = RECORD_ABOUT, after_long_help = "JSON: vm, mode (off|output|input)")]
+    Record(RecordArguments),
+    /// Recordings of consoles
+    #[command(subcommand, visible_alias = "recording")]
+    Recordings(RecordingsCommand),
+    /// Play a recording, or write it as an asciicast
+    #[command(long_about = REPLAY_ABOUT, after_long_help = REPLAY_EXAMPLES)]
+    Replay(ReplayArguments),
     /// Images that machines are made from
     #[command(subcommand)]
     Image(ImageCommand),
