@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod bench;
+mod consoles;
 mod demo;
 mod doctor;
 mod files;
@@ -12,3 +13,4 @@ mod refusals;
 mod secrets;
 mod serve;
 mod sessions;
+mod terminal;

@@ -1,11 +1,8 @@
 //! No password or token reaches an argument, a log or the terminal.
 
 use super::bench::{Bench, PASSWORD};
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
-use std::io::{Read, Write};
+use super::terminal::Terminal;
 use std::process::Command;
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
 
 #[test]
 fn nothing_that_is_kept_holds_a_password() {
@@ -61,82 +58,10 @@ fn the_log_is_one_json_document_a_line() {
     assert!(lines > 0, "something was logged");
 }
 
-/// A terminal with the program at a prompt.
-struct Prompted {
-    master: Box<dyn portable_pty::MasterPty + Send>,
-    child: Box<dyn portable_pty::Child + Send + Sync>,
-    said: mpsc::Receiver<Vec<u8>>,
-    shown: String,
-}
-
-impl Prompted {
-    fn new(bench: &Bench, words: &str) -> Self {
-        let pair = native_pty_system()
-            .openpty(PtySize {
-                rows: 24,
-                cols: 80,
-                ..PtySize::default()
-            })
-            .unwrap();
-        let plain = bench.command(words);
-        let mut command = CommandBuilder::new(plain.get_program());
-        command.args(plain.get_args());
-        command.env_clear();
-        for (name, value) in plain.get_envs() {
-            command.env(name, value.unwrap());
-        }
-        command.cwd(bench.path(""));
-        let child = pair.slave.spawn_command(command).unwrap();
-        let mut reader = pair.master.try_clone_reader().unwrap();
-        let (sender, said) = mpsc::channel();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 1024];
-            while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        // The slave stays open here: its settings can be looked at after the program has ended.
-        std::mem::forget(pair.slave);
-        Self {
-            master: pair.master,
-            child,
-            said,
-            shown: String::new(),
-        }
-    }
-
-    fn wait_for(&mut self, text: &str) {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while !self.shown.contains(text) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let bytes = self
-                .said
-                .recv_timeout(left)
-                .unwrap_or_else(|_| panic!("{text:?} is not in {:?}", self.shown));
-            self.shown.push_str(&String::from_utf8_lossy(&bytes));
-        }
-    }
-
-    fn type_line(&mut self, text: &str) {
-        let mut writer = self.master.take_writer().unwrap();
-        writer.write_all(text.as_bytes()).unwrap();
-        writer.write_all(b"\n").unwrap();
-        writer.flush().unwrap();
-        std::mem::forget(writer); // Dropping it would type an end of file.
-    }
-
-    fn echoes(&self) -> bool {
-        let modes = self.master.get_termios().unwrap().local_flags;
-        format!("{modes:?}").contains("ECHO |") || format!("{modes:?}").ends_with("ECHO)")
-    }
-}
-
 #[test]
 fn a_password_is_typed_without_echo() {
     let bench = Bench::with_alice();
-    let mut terminal = Prompted::new(&bench, "login alice");
+    let mut terminal = Terminal::new(&bench, "login alice");
     terminal.wait_for("Password: ");
     terminal.type_line(PASSWORD);
     terminal.wait_for("signed in as alice");
@@ -149,7 +74,7 @@ fn a_password_is_typed_without_echo() {
 fn a_signal_at_the_prompt_brings_the_echo_back() {
     for signal in ["INT", "TERM", "HUP"] {
         let bench = Bench::with_alice();
-        let mut terminal = Prompted::new(&bench, "login alice");
+        let mut terminal = Terminal::new(&bench, "login alice");
         terminal.wait_for("Password: ");
         let pid = terminal.child.process_id().unwrap().to_string();
         assert!(
