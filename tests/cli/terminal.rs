@@ -114,7 +114,6 @@ impl Terminal {
     }
 }
 
-
 fn modes(master: &(dyn portable_pty::MasterPty + Send)) -> String {
     format!("{:?}", master.get_termios().unwrap())
 }
