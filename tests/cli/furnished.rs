@@ -7,7 +7,7 @@ use twarga::model::{UserId, VmName, VmRequest, VmStatus};
 use twarga::store::{Error, NewVm, Store};
 
 /// Alice's state directory with her machine `web-1` in it, powered off.
-fn furnished() -> Bench {
+pub fn furnished() -> Bench {
     let bench = Bench::with_alice();
     let alice = bench.json("whoami")["user_id"].as_i64().unwrap();
     let store = Store::open(&bench.state(), jiff::Timestamp::now()).unwrap();

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod bench;
+mod consoles;
 mod demo;
 mod doctor;
 mod files;

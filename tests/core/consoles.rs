@@ -48,7 +48,9 @@ impl Reader {
         let waiting = async {
             while !has(self) {
                 match self.console.told.recv().await {
-                    Some(Told::Bytes(bytes)) => self.text.push_str(&String::from_utf8_lossy(&bytes)),
+                    Some(Told::Past(bytes) | Told::Bytes(bytes)) => {
+                        self.text.push_str(&String::from_utf8_lossy(&bytes))
+                    }
                     Some(Told::Line(line)) => self.lines.push(line),
                     Some(Told::Ended(end)) => self.end = Some(end),
                     None => return false,

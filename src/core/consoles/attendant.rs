@@ -99,8 +99,17 @@ impl Attendant {
         self.to_front.is_empty()
     }
 
+    /// The guest had written before.
+    pub async fn past(&mut self, bytes: Vec<u8>) {
+        self.take_in(bytes, Told::Past).await;
+    }
+
     /// The guest wrote.
     pub async fn wrote(&mut self, bytes: Vec<u8>) {
+        self.take_in(bytes, Told::Bytes).await;
+    }
+
+    async fn take_in(&mut self, bytes: Vec<u8>, told: fn(Vec<u8>) -> Told) {
         if bytes.is_empty() {
             return;
         }
@@ -109,7 +118,7 @@ impl Attendant {
         {
             self.stop_recording(&reason).await;
         }
-        self.tell(Told::Bytes(bytes));
+        self.tell(told(bytes));
     }
 
     /// Something became of the line.

@@ -75,7 +75,10 @@ pub struct Console {
 /// What comes from a console.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// What the guest wrote. Hostile, until an emulator has confined it.
+    /// What the guest wrote before anybody listened, from its log: shown like the rest, but what a
+    /// terminal would answer to it must not reach the guest, whose questions were asked long ago.
+    Past(Vec<u8>),
+    /// What the guest writes. Hostile, until an emulator has confined it.
     Bytes(Vec<u8>),
     /// What became of the line.
     Line(Line),

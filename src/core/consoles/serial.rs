@@ -137,7 +137,7 @@ impl Serial {
         if !whole {
             self.attendant.line(Line::Missing(None));
         }
-        self.show(history, tail.offset()).await;
+        self.show_past(history, tail.offset()).await;
         self.say(Shown::Attached);
         let now = Instant::now();
         // Between the look and the attaching the guest may have written: that is the seam's.
@@ -178,12 +178,22 @@ impl Serial {
         })
     }
 
-    /// Shows bytes, after which the log's `offset` is reached.
+    /// Shows what was written before, after which the log's `offset` is reached.
+    async fn show_past(&mut self, bytes: Vec<u8>, offset: u64) {
+        self.pass(&bytes, offset);
+        self.attendant.past(bytes).await;
+    }
+
+    /// Shows what is written now, as far as it comes from the log.
     async fn show(&mut self, bytes: Vec<u8>, offset: u64) {
-        let place = self.place.get_or_insert_default();
-        place.pass(&bytes);
-        place.reach(offset);
+        self.pass(&bytes, offset);
         self.attendant.wrote(bytes).await;
+    }
+
+    fn pass(&mut self, bytes: &[u8], offset: u64) {
+        let place = self.place.get_or_insert_default();
+        place.pass(bytes);
+        place.reach(offset);
     }
 
     fn say(&mut self, shown: Shown) {
@@ -255,7 +265,7 @@ impl Serial {
             if !whole {
                 self.attendant.line(Line::Missing(None));
             }
-            self.show(bytes, tail.offset()).await;
+            self.show_past(bytes, tail.offset()).await;
         }
     }
 

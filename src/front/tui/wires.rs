@@ -89,6 +89,13 @@ async fn hear(mut told: mpsc::Receiver<Told>, pane: u64, line: &Line) {
             return;
         };
         let reply = match one {
+            Told::Past(bytes) => {
+                let Ok(turn) = turns.clone().acquire_owned().await else {
+                    return;
+                };
+                let past = true;
+                ConsoleReply::Wrote(Words { bytes, past, turn })
+            }
             Told::Bytes(mut bytes) => {
                 // Closed never: it lives here.
                 let Ok(turn) = turns.clone().acquire_owned().await else {
@@ -104,7 +111,8 @@ async fn hear(mut told: mpsc::Receiver<Told>, pane: u64, line: &Line) {
                         Err(_) => break,
                     }
                 }
-                ConsoleReply::Wrote(Words { bytes, turn })
+                let past = false;
+                ConsoleReply::Wrote(Words { bytes, past, turn })
             }
             Told::Line(line) => ConsoleReply::Line(line),
             Told::Ended(end) => ConsoleReply::Ended(end),

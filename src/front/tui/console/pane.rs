@@ -21,6 +21,8 @@ const TURN: usize = 1_000_000;
 pub struct Words {
     /// The bytes.
     pub bytes: Vec<u8>,
+    /// They were written before anybody listened: the terminal answers nothing to them.
+    pub past: bool,
     /// Given back when they were taken in.
     pub turn: OwnedSemaphorePermit,
 }
@@ -94,6 +96,9 @@ impl Pane {
             return;
         };
         self.taken += self.emulator.feed_within(&words.bytes[self.taken..], TURN);
+        if words.past {
+            self.emulator.take_replies();
+        }
         if self.taken >= words.bytes.len() {
             self.taken = 0;
             self.waiting.pop_front();
