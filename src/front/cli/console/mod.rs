@@ -352,5 +352,9 @@ fn plain(past: &[u8]) -> Vec<u8> {
     };
     let mut emulator = Emulator::new(size, SCROLLBACK);
     emulator.feed(past);
-    emulator.text().trim_end_matches('\n').replace('\n', "\r\n").into_bytes()
+    emulator
+        .text()
+        .trim_end_matches('\n')
+        .replace('\n', "\r\n")
+        .into_bytes()
 }

@@ -110,16 +110,9 @@ impl Guest<'_> {
         }
     }
 
-<<<<<<< HEAD
-    /// Does what scrolls lines from one on. The engine moves a view into the past along with every
-    /// scroll, also with one below the first line, which moves nothing into the history.
-    fn scroll_from(&mut self, line: usize, lines: usize, act: impl FnOnce(&mut Engine)) {
-        self.spend_lines(lines);
-=======
     /// Does what may scroll lines from one on. The engine moves a view into the past along with
     /// every scroll, also with one below the first line, which moves nothing into the history.
     fn keep_view(&mut self, line: usize, act: impl FnOnce(&mut Engine)) {
->>>>>>> console-emulator
         let offset = |term: &Engine| to_line(term.grid().display_offset());
         let before = offset(self.term);
         act(self.term);
@@ -129,8 +122,6 @@ impl Guest<'_> {
         }
     }
 
-<<<<<<< HEAD
-=======
     /// Prints a character; what was printed before it may wrap, and scroll.
     #[inline]
     fn print(&mut self, c: char) {
@@ -140,7 +131,6 @@ impl Guest<'_> {
         }
     }
 
->>>>>>> console-emulator
     /// A character outside of ASCII.
     fn print_other(&mut self, c: char) {
         match c.width() {
@@ -238,19 +228,6 @@ impl Handler for Guest<'_> {
     }
 
     fn linefeed(&mut self) {
-<<<<<<< HEAD
-        self.scroll_from(self.account.region_top, 1, Handler::linefeed);
-    }
-
-    fn newline(&mut self) {
-        self.scroll_from(self.account.region_top, 1, Handler::newline);
-    }
-
-    fn scroll_up(&mut self, lines: usize) {
-        self.scroll_from(self.account.region_top, lines, |term| {
-            Handler::scroll_up(term, lines)
-        });
-=======
         self.spend_lines(1);
         self.keep_view(self.account.region_top, Handler::linefeed);
     }
@@ -263,17 +240,12 @@ impl Handler for Guest<'_> {
     fn scroll_up(&mut self, lines: usize) {
         self.spend_lines(lines);
         self.keep_view(self.account.region_top, |term| Handler::scroll_up(term, lines));
->>>>>>> console-emulator
     }
 
     fn delete_lines(&mut self, lines: usize) {
         let line = usize::try_from(self.term.grid().cursor.point.line.0).unwrap_or(0);
-<<<<<<< HEAD
-        self.scroll_from(line, lines, |term| Handler::delete_lines(term, lines));
-=======
         self.spend_lines(lines);
         self.keep_view(line, |term| Handler::delete_lines(term, lines));
->>>>>>> console-emulator
     }
 
     fn set_scrolling_region(&mut self, top: usize, bottom: Option<usize>) {

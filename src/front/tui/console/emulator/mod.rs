@@ -141,11 +141,6 @@ impl Emulator {
         taken
     }
 
-    /// Work that the output taken last made, in the unit of [`Emulator::feed_within`].
-    pub fn work(&self) -> usize {
-        self.account.work
-    }
-
     /// What the terminal answers to the guest's questions, once; at most 4 KiB wait.
     pub fn take_replies(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.account.replies)
@@ -198,12 +193,8 @@ impl Emulator {
         self.account.counted(most_marked(self.scrollback_bytes), marked);
     }
 
-<<<<<<< HEAD
-    /// The view stays inside of the history, which the engine does not see to.
-=======
     /// The view stays inside of the history: the engine does not promise it, and would read past the
     /// history's end. `guest` keeps the one known way there shut.
->>>>>>> console-emulator
     fn clamp_view(&mut self) {
         if self.scrolled_back() > self.history_len() {
             self.term.grid_mut().scroll_display(grid::Scroll::Top);

@@ -21,11 +21,8 @@ fn scrolling_below_a_header_moves_no_view_either() {
     for bytes in [
         "\x1b[2;4r\x1b[4;1H\n\n\n\n\n\n\n\n\n\n\n\n",
         "\x1b[9S",
-<<<<<<< HEAD
-=======
         "\x1b[4;1Hprinted until it wraps, and wraps again, and again",
         "\x1b[4;1Hprinted to the edge.\t",
->>>>>>> console-emulator
         "\x1b[r\x1b[2;1H\x1b[3M",
     ] {
         it.feed(bytes.as_bytes());
