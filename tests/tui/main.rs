@@ -1,6 +1,7 @@
 //! The screen, without a terminal and without a core: what it shows, what keys do, what it wants.
 
 #[cfg(test)]
+mod consoles;
 mod fixtures;
 #[cfg(test)]
 mod hostile;

@@ -141,6 +141,11 @@ impl Emulator {
         taken
     }
 
+    /// Work that the output taken last made, in the unit of [`Emulator::feed_within`].
+    pub fn work(&self) -> usize {
+        self.account.work
+    }
+
     /// What the terminal answers to the guest's questions, once; at most 4 KiB wait.
     pub fn take_replies(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.account.replies)
