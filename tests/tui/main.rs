@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod consoles;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod hostile;

@@ -74,8 +74,8 @@ pub(crate) fn draw(state: &State, areas: &Areas, buffer: &mut Buffer) -> Option<
     cursor
 }
 
-/// Paints the guest's screen. One that has more rows than there is room for is cut above its
-/// cursor, as little as possible at the bottom.
+/// Paints the guest's screen. One that has more rows than there is room for is cut below, or above
+/// if its cursor would not be in sight.
 fn guest(emulator: &Emulator, area: Rect, buffer: &mut Buffer, with: &Paint) -> Option<(u16, u16)> {
     let size = emulator.size();
     if size.rows <= area.height {
@@ -85,8 +85,7 @@ fn guest(emulator: &Emulator, area: Rect, buffer: &mut Buffer, with: &Paint) -> 
     let mut whole = Buffer::empty(Rect::new(0, 0, area.width, size.rows));
     let cursor = paint(emulator, whole.area, &mut whole, with);
     let at = cursor.map_or(size.rows - 1, |it| it.spot.row);
-    // The last rows, unless the cursor is above them.
-    let top = (size.rows - area.height).min(at);
+    let top = (at + 1).saturating_sub(area.height).min(size.rows - area.height);
     for y in 0..area.height {
         for x in 0..area.width {
             if let Some(cell) = buffer.cell_mut((area.x + x, area.y + y)) {
