@@ -10,10 +10,13 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 use twarga::core::Error;
-use twarga::core::consoles::{End, Line, Occupant};
+use twarga::core::consoles::asciicast::Cast;
+use twarga::core::consoles::{End, Line, Occupant, Played};
 use twarga::front::tui::console::Words;
 use twarga::front::tui::{ConsoleReply, Event, Reply, Setup, draw};
-use twarga::model::{ConsoleId, ConsoleKind, ConsoleSession, Ending, RecordingMode, Role, UserId, VmId};
+use twarga::model::{
+    ConsoleId, ConsoleKind, ConsoleSession, Ending, Recording, RecordingId, RecordingMode, Role, UserId, VmId,
+};
 
 const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
 
@@ -259,5 +262,69 @@ impl Write for Capture {
     }
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+fn recording(id: i64) -> Recording {
+    Recording {
+        id: RecordingId(id),
+        vm: VmId(3),
+        vm_name: "web-1".to_owned(),
+        owner: UserId(1),
+        user: UserId(1),
+        username: "alice".to_owned(),
+        input: id == 2,
+        started_at: crate::fixtures::ago(3_600),
+        ended_at: Some(crate::fixtures::ago(3_000)),
+        bytes: Some(4_711),
+    }
+}
+
+fn played() -> Box<Played> {
+    let text = "{\"version\":2,\"width\":80,\"height\":24}\n[0.5,\"o\",\"first\\r\\n\"]\n[20,\"o\",\"second \"]\n\
+                [60,\"o\",\"\\u001b]0;x\\u0007third\\r\\n\"]\n";
+    Box::new(Played {
+        recording: recording(1),
+        text: text.to_owned(),
+        cast: Cast::read(text).unwrap(),
+    })
+}
+
+#[test]
+fn a_recording_is_played_at_its_own_pace_or_anothers() {
+    for (width, height) in SIZES {
+        let mut screen = Screen::signed_in(Role::Admin, width, height).keys("P");
+        assert!(screen.wants().iter().any(|it| it == "LoadRecordings"));
+        let listed = screen.reply(Reply::Recordings(Ok(vec![recording(2), recording(1)])));
+        insta::assert_snapshot!(format!("recordings@{width}x{height}"), listed.text());
+        let mut listed = listed.keys("j<Enter>");
+        assert!(listed.wants().iter().any(|it| it == "Play(RecordingId(1))"));
+        let screen = listed.reply(Reply::Played(Ok(played()))).wait(1);
+        assert!(
+            screen.shows("first") && !screen.shows("second"),
+            "{}",
+            screen.text()
+        );
+        // Long pauses are shortened.
+        let screen = screen.wait(4);
+        assert!(
+            screen.shows("second") && !screen.shows("third"),
+            "{}",
+            screen.text()
+        );
+        let screen = screen.keys(" ").wait(30);
+        assert!(!screen.shows("third"), "it stands still");
+        insta::assert_snapshot!(format!("replay@{width}x{height}"), screen.text());
+        let screen = screen.keys(" ++<Right>").wait(2);
+        assert!(screen.shows("third"), "{}", screen.text());
+        let screen = screen.keys("g ");
+        assert!(!screen.shows("first"), "{}", screen.text());
+        let mut screen = screen.keys("qxy");
+        assert!(
+            screen
+                .wants()
+                .iter()
+                .any(|it| it == "RemoveRecording(RecordingId(1))")
+        );
     }
 }

@@ -297,6 +297,15 @@ impl Desk {
                 id,
                 result: core.cancel(&ctx, id).await,
             },
+            Effect::LoadRecordings => Reply::Recordings(core.recordings(&ctx).await),
+            Effect::Play(id) => Reply::Played(core.play(&ctx, id).await.map(Box::new)),
+            Effect::RemoveRecording(id) => match core.remove_recording(&ctx, id).await {
+                Ok(()) => Reply::Recordings(core.recordings(&ctx).await),
+                Err(error) => Reply::Failed {
+                    what: "removing a recording",
+                    error,
+                },
+            },
             Effect::LoadConsoles => Reply::Consoles(core.consoles(&ctx).await),
             Effect::EndConsoles(Some(id)) => {
                 Reply::ConsolesEnded(core.end_console(&ctx, id).await.map(|()| 1))

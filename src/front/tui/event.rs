@@ -5,13 +5,13 @@
 //! carries out. Between the two stands `State::update`, which does neither IO nor waiting.
 
 use super::console::Words;
-use crate::core::consoles::{End, Line};
+use crate::core::consoles::{End, Line, Played};
 use crate::core::{
     Action, Allowance, Door, Error, LogQuery, Machine, NewMachine, Opening, OperationQuery, Result, View,
 };
 use crate::model::{
     ConsoleId, ConsoleKind, ConsoleSession, Event as LogEvent, Image, Operation, OperationId, Preferences,
-    Role, UserId, VmId,
+    Recording, RecordingId, Role, UserId, VmId,
 };
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
@@ -122,6 +122,10 @@ pub enum Reply {
     Consoles(Result<Vec<ConsoleSession>>),
     /// Consoles were ended: how many.
     ConsolesEnded(Result<usize>),
+    /// Recordings were listed.
+    Recordings(Result<Vec<Recording>>),
+    /// A recording was read.
+    Played(Result<Box<Played>>),
     /// Something without another reply went wrong.
     Failed {
         /// What was being done: "saving preferences".
@@ -290,6 +294,12 @@ pub enum Effect {
     LoadConsoles,
     /// End a console, wherever it is; all that may be ended if `None`.
     EndConsoles(Option<ConsoleId>),
+    /// List recordings.
+    LoadRecordings,
+    /// Read a recording.
+    Play(RecordingId),
+    /// Remove a recording.
+    RemoveRecording(RecordingId),
     /// Hand a text to the terminal's clipboard.
     CopyOut(String),
     /// Draw everything anew: something else wrote on the terminal.

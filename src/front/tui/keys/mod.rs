@@ -47,6 +47,10 @@ pub enum Focus {
     Soc,
     /// The list of consoles.
     Consoles,
+    /// The list of recordings.
+    Recordings,
+    /// A recording being played.
+    Replay,
     /// A guest's terminal: every key but the leader goes there.
     Console,
     /// A guest's terminal, after the leader.
@@ -131,6 +135,14 @@ pub enum Command {
     CopySelect(SelectionKind),
     CopyTake,
     CopyEnd,
+    Recordings,
+    RemoveRecording,
+    ReplayPause,
+    ReplayFaster,
+    ReplaySlower,
+    ReplayForward,
+    ReplayBack,
+    ReplayStart,
 }
 
 /// A key with its modifiers. Shift is part of a character.

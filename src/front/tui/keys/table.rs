@@ -14,7 +14,9 @@ const LISTS: &[Focus] = &[
     Focus::Operations,
     Focus::Messages,
     Focus::Consoles,
+    Focus::Recordings,
 ];
+const REPLAY: &[Focus] = &[Focus::Replay];
 const COPY: &[Focus] = &[Focus::ConsoleCopy];
 const LEADER: &[Focus] = &[Focus::ConsoleLeader];
 const FORMS: &[Focus] = &[Focus::Door, Focus::Text, Focus::Number, Focus::Choice];
@@ -50,6 +52,8 @@ pub(super) const ANYWHERE: &[Focus] = &[
     Focus::Confirm,
     Focus::Quit,
     Focus::Consoles,
+    Focus::Recordings,
+    Focus::Replay,
     Focus::ConsoleLeader,
     Focus::ConsoleCopy,
     Focus::ConsoleSearch,
@@ -58,6 +62,7 @@ pub(super) const ANYWHERE: &[Focus] = &[
 ];
 
 const CONSOLES: &str = "Consoles";
+const PLAYING: &str = "Recordings";
 const COPYING: &str = "Copying from a console";
 const MACHINES: &str = "Machines";
 const LOG: &str = "Log (SOC)";
@@ -125,6 +130,16 @@ pub static TABLE: &[Binding] = &[
     row(C::CopyMatch(Direction::Forward), &[ch('N')], "newer", "the next newer match", COPY).of_consoles().section(COPYING),
     row(C::CopyEnd, &[code(KeyCode::Esc), ch('q')], "back", "back to the guest", COPY).shown().of_consoles().section(COPYING),
 
+    row(C::Recordings, &[ch('P')], "recordings", "what was recorded of consoles; play or remove it", TABS).of_consoles().section(PLAYING),
+    row(C::Open, &[code(KeyCode::Enter)], "play", "play the selected recording", &[Focus::Recordings]).shown().unless(why::no_recording).of_consoles().section(PLAYING),
+    row(C::RemoveRecording, &[ch('x')], "remove", "remove the selected recording", &[Focus::Recordings]).shown().unless(why::no_recording).of_consoles().section(PLAYING),
+    row(C::ReplayPause, &[ch(' ')], "pause", "stand still, or go on", REPLAY).shown().of_consoles().section(PLAYING),
+    row(C::ReplayFaster, &[ch('+')], "faster", "twice as fast", REPLAY).shown().of_consoles().section(PLAYING),
+    row(C::ReplaySlower, &[ch('-')], "slower", "half as fast", REPLAY).shown().of_consoles().section(PLAYING),
+    row(C::ReplayForward, &[code(KeyCode::Right), ch('l')], "forward", "five seconds on", REPLAY).shown().of_consoles().section(PLAYING),
+    row(C::ReplayBack, &[code(KeyCode::Left), ch('h')], "back", "five seconds back", REPLAY).shown().of_consoles().section(PLAYING),
+    row(C::ReplayStart, &[ch('g'), code(KeyCode::Home)], "beginning", "to the beginning", REPLAY).of_consoles().section(PLAYING),
+
     row(C::Operations, &[ch('O')], "operations", "running and past operations, step by step", TABS).shown().section(WORK),
     row(C::CancelOperation, &[ch('x')], "cancel", "stop an operation and undo what it did", &[Focus::Operations]).shown().unless(why::cancel).section(WORK),
 
@@ -157,15 +172,15 @@ pub static TABLE: &[Binding] = &[
     row(C::No, &[ch('c'), code(KeyCode::Esc)], "stay", "do not quit", &[Focus::Quit]).shown().section(ASKING),
 
     row(C::Palette, &[ch(':')], "command", "find any command by its name", TABS).shown().section(PROGRAM),
-    row(C::Help, &[ch('?'), code(KeyCode::F(1))], "help", "every key, and what it does", &[Focus::Vms, Focus::Soc, Focus::Operations, Focus::Messages, Focus::Consoles]).shown().section(PROGRAM),
+    row(C::Help, &[ch('?'), code(KeyCode::F(1))], "help", "every key, and what it does", &[Focus::Vms, Focus::Soc, Focus::Operations, Focus::Messages, Focus::Consoles, Focus::Recordings, Focus::Replay]).shown().section(PROGRAM),
     row(C::Messages, &[ch('E')], "messages", "earlier results and errors, in full", TABS).section(PROGRAM),
     row(C::Theme, &[ch('T')], "theme", "dark, light, monochrome; kept for your next sign-in", TABS).unless(why::no_colour).section(PROGRAM),
     row(C::Lock, &[ch('L')], "lock", "lock the screen; your password opens it where you were", TABS).section(PROGRAM),
     row(C::SignOut, &[ctrl('o')], "sign out", "end your session", TABS).section(PROGRAM),
     row(C::SignOut, &[ctrl('o')], "sign out", "end the session instead of unlocking it", &[Focus::Lock]).shown().section(PROGRAM),
-    row(C::Back, &[code(KeyCode::Esc)], "back", "close what is open, clear the filter", &[Focus::Vms, Focus::Help, Focus::Operations, Focus::Messages, Focus::Consoles]).section(PROGRAM),
+    row(C::Back, &[code(KeyCode::Esc)], "back", "close what is open, clear the filter", &[Focus::Vms, Focus::Help, Focus::Operations, Focus::Messages, Focus::Consoles, Focus::Recordings, Focus::Replay]).section(PROGRAM),
     row(C::Back, &[code(KeyCode::Esc)], "cancel", "close the form (asks if something was typed) or the line", TYPED).shown().section(ASKING),
-    row(C::Back, &[ch('q')], "close", "close this list", &[Focus::Help, Focus::Operations, Focus::Messages, Focus::Consoles]).shown().section(PROGRAM),
+    row(C::Back, &[ch('q')], "close", "close this list", &[Focus::Help, Focus::Operations, Focus::Messages, Focus::Consoles, Focus::Recordings, Focus::Replay]).shown().section(PROGRAM),
     row(C::Quit, &[ch('q')], "quit", "leave twarga; machines go on", TABS).shown().section(PROGRAM),
     row(C::Interrupt, &[ctrl('c')], "quit", "leave twarga from anywhere", ANYWHERE).section(PROGRAM),
     row(C::Redraw, &[ctrl('l')], "redraw", "draw everything anew", ANYWHERE).section(PROGRAM),

@@ -4,7 +4,7 @@ use crate::core::consoles::Occupant;
 use crate::front::tui::state::State;
 use crate::front::tui::widgets::frame::popup;
 use crate::front::tui::widgets::pen::{Pen, row, wrap};
-use crate::model::{ConsoleId, ConsoleSession, OperationId, VmId};
+use crate::model::{ConsoleId, ConsoleSession, OperationId, Recording, RecordingId, VmId};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -18,6 +18,8 @@ pub(crate) enum Then {
     TakeConsole(u64),
     /// This console is ended; all if `None`.
     EndConsoles(Option<ConsoleId>),
+    /// What was recorded is removed.
+    RemoveRecording(RecordingId),
     /// The form below is closed with what was typed.
     Discard,
 }
@@ -73,6 +75,17 @@ impl Confirm {
             title: "End all consoles",
             text: format!("End all {count} consoles that you may end? Everybody will be told."),
             then: Then::EndConsoles(None),
+        }
+    }
+
+    pub(crate) fn remove_recording(recording: &Recording) -> Self {
+        Self {
+            title: "Remove the recording",
+            text: format!(
+                "Remove recording {} of {}? It cannot be brought back.",
+                recording.id, recording.vm_name
+            ),
+            then: Then::RemoveRecording(recording.id),
         }
     }
 

@@ -10,6 +10,8 @@ pub(crate) mod new_vm;
 pub(crate) mod operations;
 pub(crate) mod palette;
 pub(crate) mod quit;
+pub(crate) mod recordings;
+pub(crate) mod replay;
 
 use super::event::Effect;
 use super::keys::{Command, Focus};
@@ -26,6 +28,8 @@ pub(crate) enum Popup {
     Confirm(confirm::Confirm),
     Operations(operations::Operations),
     Consoles(consoles::Consoles),
+    Recordings(recordings::Recordings),
+    Replay(replay::Replay),
     Messages(messages::Messages),
     Help(help::Help),
     Palette(palette::Palette),
@@ -41,6 +45,8 @@ impl Popup {
             Self::Confirm(_) => Focus::Confirm,
             Self::Operations(_) => Focus::Operations,
             Self::Consoles(_) => Focus::Consoles,
+            Self::Recordings(_) => Focus::Recordings,
+            Self::Replay(_) => Focus::Replay,
             Self::Messages(_) => Focus::Messages,
             Self::Help(_) => Focus::Help,
             Self::Palette(_) => Focus::Palette,
@@ -60,9 +66,10 @@ impl Popup {
             Self::Operations(it) => return it.go(command, view, page),
             Self::Messages(it) => it.go(command, page, messages),
             Self::Consoles(it) => it.go(command, page),
+            Self::Recordings(it) => it.go(command, page),
             Self::Help(it) => it.go(command, page),
             Self::Palette(it) => it.go(command, page),
-            Self::NewVm(_) | Self::Destroy(_) | Self::Confirm(_) | Self::Quit(_) => {}
+            Self::NewVm(_) | Self::Destroy(_) | Self::Confirm(_) | Self::Quit(_) | Self::Replay(_) => {}
         }
         None
     }
@@ -73,9 +80,10 @@ impl Popup {
             Self::Operations(it) => it.settle(view, body),
             Self::Messages(it) => it.settle(body, messages),
             Self::Consoles(it) => it.settle(body),
+            Self::Recordings(it) => it.settle(body),
             Self::Help(it) => it.settle(body),
             Self::Palette(it) => it.settle(body),
-            Self::NewVm(_) | Self::Destroy(_) | Self::Confirm(_) | Self::Quit(_) => {}
+            Self::NewVm(_) | Self::Destroy(_) | Self::Confirm(_) | Self::Quit(_) | Self::Replay(_) => {}
         }
     }
 
@@ -87,6 +95,8 @@ impl Popup {
             Self::Confirm(it) => it.draw(state, screen, buffer),
             Self::Operations(it) => it.draw(state, screen, buffer),
             Self::Consoles(it) => it.draw(state, buffer),
+            Self::Recordings(it) => it.draw(state, buffer),
+            Self::Replay(it) => it.draw(state, screen, buffer),
             Self::Messages(it) => it.draw(state, screen, buffer),
             Self::Help(it) => it.draw(state, screen, buffer),
             Self::Palette(it) => it.draw(state, screen, buffer),

@@ -46,6 +46,14 @@ impl State {
             C::Console => self.open_console(ConsoleKind::Serial, wanted),
             C::Ssh => self.open_console(ConsoleKind::Ssh, wanted),
             C::Open if self.focus() == Focus::Consoles => self.show_listed_console(),
+            C::Open if self.focus() == Focus::Recordings => self.play_listed(wanted),
+            C::Recordings | C::RemoveRecording => self.in_recordings(command, wanted),
+            C::ReplayPause
+            | C::ReplayFaster
+            | C::ReplaySlower
+            | C::ReplayForward
+            | C::ReplayBack
+            | C::ReplayStart => self.steer_replay(command),
             C::ConsoleLeader
             | C::ConsoleType
             | C::ConsoleHide
@@ -235,6 +243,7 @@ impl State {
             confirm::Then::Cancel(id) => wanted.push(Effect::Cancel(id)),
             confirm::Then::TakeConsole(pane) => self.take_console(pane, wanted),
             confirm::Then::EndConsoles(id) => wanted.push(Effect::EndConsoles(id)),
+            confirm::Then::RemoveRecording(id) => wanted.push(Effect::RemoveRecording(id)),
         }
     }
 

@@ -161,3 +161,13 @@ pub(crate) fn not_here(state: &State) -> Option<String> {
         .is_some_and(|(console, session)| session.consoles.by_id(console.id).is_some());
     (!here).then(|| "it is not open on this screen".to_owned())
 }
+
+pub(crate) fn no_recording(state: &State) -> Option<String> {
+    let selected = state
+        .session()
+        .is_some_and(|session| match session.popups.last() {
+            Some(Popup::Recordings(list)) => list.selected().is_some(),
+            _ => false,
+        });
+    (!selected).then(|| "no recording is selected".to_owned())
+}

@@ -14,6 +14,7 @@ pub(crate) mod form;
 mod leaving;
 mod mouse;
 pub(crate) mod notices;
+mod recordings;
 mod replies;
 pub(crate) mod session;
 mod submit;
@@ -155,6 +156,7 @@ impl State {
         let mut wanted = Vec::new();
         self.dirty = true;
         let live = self.live_console();
+        self.play_on();
         match event {
             Event::Key(key) => {
                 self.last_input = self.now;
@@ -209,6 +211,9 @@ impl State {
         let shown = match &self.screen {
             Screen::Opening(_) => None,
             Screen::Session(session) if session.consoles.is_behind() => Some(self.now),
+            Screen::Session(session) if session.next_frame(self.now).is_some() => {
+                session.next_frame(self.now)
+            }
             Screen::Door(door) if door.waits(self.now) => after(1),
             Screen::Door(_) => None,
             Screen::Session(session) => match &session.lock {

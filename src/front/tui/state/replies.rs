@@ -79,6 +79,8 @@ impl State {
                     list.arrived(result);
                 }
             }
+            Reply::Recordings(result) => self.recordings_came(result),
+            Reply::Played(result) => self.recording_came(result, wanted),
             Reply::ConsolesEnded(result) => {
                 wanted.push(Effect::LoadConsoles);
                 match result {

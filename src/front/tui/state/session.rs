@@ -79,6 +79,14 @@ impl Session {
         }
     }
 
+    /// When the recording that is played has something new to show.
+    pub(crate) fn next_frame(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.popups.last() {
+            Some(Popup::Replay(replay)) if self.lock.is_none() => replay.next_wake(now),
+            _ => None,
+        }
+    }
+
     /// What has the keyboard when no popup is open.
     pub(crate) fn tab_focus(&self, features: &Features) -> Focus {
         tabs::enabled(features)
