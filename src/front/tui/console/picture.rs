@@ -76,7 +76,12 @@ pub(crate) fn draw(state: &State, areas: &Areas, buffer: &mut Buffer) -> Option<
 
 /// Paints the guest's screen. One that has more rows than there is room for is cut below, or above
 /// if its cursor would not be in sight.
-fn guest(emulator: &Emulator, area: Rect, buffer: &mut Buffer, with: &Paint) -> Option<(u16, u16)> {
+pub(crate) fn guest(
+    emulator: &Emulator,
+    area: Rect,
+    buffer: &mut Buffer,
+    with: &Paint,
+) -> Option<(u16, u16)> {
     let size = emulator.size();
     if size.rows <= area.height {
         let cursor = paint(emulator, area, buffer, with)?;

@@ -1,7 +1,7 @@
 //! A recording being played, over the whole screen.
 
 use crate::core::consoles::Played;
-use crate::front::tui::console::{Colours, Paint, Player, draw as paint};
+use crate::front::tui::console::{Colours, Paint, Player, picture};
 use crate::front::tui::keys::Command;
 use crate::front::tui::state::State;
 use crate::front::tui::widgets::pen::{Pen, row};
@@ -102,8 +102,7 @@ impl Replay {
             Theme::Dark | Theme::Light => Colours::Shown,
         };
         let ground = look.ground;
-        paint(player.emulator(), guest, buffer, &Paint { ground, colours });
-        None
+        picture::guest(player.emulator(), guest, buffer, &Paint { ground, colours })
     }
 }
 
