@@ -1,8 +1,8 @@
 //! Why a key does nothing right now: the last column of the table of keys.
 
+use super::session::Session;
 use super::{Screen, State};
-use crate::core::Action;
-use crate::core::Door;
+use crate::core::{Action, Door, Machine};
 use crate::front::tui::popups::Popup;
 use crate::front::tui::tabs;
 use crate::model::{ConsoleKind, ConsoleSession, VmStatus};
@@ -11,20 +11,22 @@ pub(crate) fn never(_: &State) -> Option<String> {
     None
 }
 
+/// The selected machine, or why there is none to do something to.
+fn selected(state: &State) -> Result<(&Session, &Machine), String> {
+    let session = state.session().ok_or("nobody is signed in")?;
+    let view = session.view.as_deref().ok_or("no machine was seen yet")?;
+    if session.vms.foreign(view).is_some() {
+        return Err("a foreign domain: twarga leaves it alone".to_owned());
+    }
+    let machine = session.vms.machine(view).ok_or("no machine is selected")?;
+    Ok((session, machine))
+}
+
 /// What the core's rules say about an action on the selected machine.
 fn act(state: &State, action: Action) -> Option<String> {
-    let Some(session) = state.session() else {
-        return Some("nobody is signed in".to_owned());
-    };
-    let Some(view) = session.view.as_deref() else {
-        return Some("no machine was seen yet".to_owned());
-    };
-    if session.vms.foreign(view).is_some() {
-        return Some("a foreign domain: twarga leaves it alone".to_owned());
-    }
-    match session.vms.machine(view) {
-        Some(machine) => (session.me.permit.act)(machine, action),
-        None => Some("no machine is selected".to_owned()),
+    match selected(state) {
+        Ok((session, machine)) => (session.me.permit.act)(machine, action),
+        Err(reason) => Some(reason),
     }
 }
 
@@ -117,19 +119,11 @@ pub(crate) fn switch_door(state: &State) -> Option<String> {
     }
 }
 
+/// What they say about its console.
 fn console_of(state: &State, kind: ConsoleKind) -> Option<String> {
-    let Some(session) = state.session() else {
-        return Some("nobody is signed in".to_owned());
-    };
-    let Some(view) = session.view.as_deref() else {
-        return Some("no machine was seen yet".to_owned());
-    };
-    if session.vms.foreign(view).is_some() {
-        return Some("a foreign domain: twarga leaves it alone".to_owned());
-    }
-    match session.vms.machine(view) {
-        Some(machine) => (session.me.permit.console)(machine, kind),
-        None => Some("no machine is selected".to_owned()),
+    match selected(state) {
+        Ok((session, machine)) => (session.me.permit.console)(machine, kind),
+        Err(reason) => Some(reason),
     }
 }
 
