@@ -121,7 +121,7 @@ fn paste_meanwhile(talk: &mut Talk, size: usize, meanwhile: impl FnOnce(&mut Tal
     talk.press(format!(
         "stty raw -echo; echo 'rea''dy'; head -c {size} | sha256sum; stty sane\r"
     ));
-    talk.until("ready");
+    talk.until("ready\n");
     let began = Instant::now();
     meanwhile(talk, &|talk| talk.press(content.clone()));
     let said = talk.until("  -");
@@ -131,6 +131,35 @@ fn paste_meanwhile(talk: &mut Talk, size: usize, meanwhile: impl FnOnce(&mut Tal
         .collect();
     assert!(said.contains(&sum), "{said:?}");
     eprintln!("{size} bytes pasted in {took:?}");
+}
+
+#[test]
+#[ignore = "minutes of coming and going"]
+fn no_key_and_no_end_is_lost_by_coming_and_going() {
+    let place = Place::new();
+    let guest = place.tiny_guest("user1-quarrel");
+    let mut talk = place.attach(guest.uuid);
+    talk.log_in();
+    for round in 0..100 {
+        // The guest still writes its prompt.
+        let taken = place.libvirt.attach_console(guest.uuid, true).unwrap();
+        assert_eq!(talk.end(), End::Closed);
+        talk = Talk::new(taken, PATIENCE);
+        answers(&mut talk, &format!("taken {round}"));
+        drop(talk);
+        talk = place.attach(guest.uuid);
+        answers(&mut talk, &format!("again {round}"));
+        place.libvirt.pause(guest.uuid).unwrap();
+        talk.press(format!("echo paused {round}\r"));
+        place.libvirt.resume(guest.uuid).unwrap();
+        talk.until(&format!("\r\npaused {round}\r\n"));
+    }
+    place.remove(&guest);
+}
+
+fn answers(talk: &mut Talk, word: &str) {
+    talk.press(format!("echo {word}\r"));
+    talk.until(&format!("\r\n{word}\r\n"));
 }
 
 #[test]

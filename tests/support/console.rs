@@ -61,6 +61,7 @@ impl Talk {
         self.console.input.blocking_send(keys.into()).unwrap();
     }
 
+    #[track_caller]
     pub fn next(&mut self) -> Option<Output> {
         let next = async { timeout(self.patience, self.console.output.recv()).await };
         let next = self.runtime.block_on(next);

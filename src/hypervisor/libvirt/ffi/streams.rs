@@ -5,10 +5,15 @@ use super::Raw;
 use std::ffi::{c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
 use virt::connect::Connect;
 use virt::domain::Domain;
 use virt::error::Error;
 use virt_sys as sys;
+
+/// How long the event loop's turn is waited for: it has nothing to do that takes time.
+const TURN: Duration = Duration::from_secs(5);
 
 /// Told that there is something to receive or that the stream has ended, again and again until that
 /// was received. On the event loop's thread: must not block and must not call libvirt.
@@ -22,8 +27,10 @@ pub(in super::super) enum Arrived {
     End,
 }
 
-/// A guest's console as a stream of bytes, until it is dropped: that aborts the stream, which asks
-/// libvirtd and can take as long as its connection takes to break.
+/// A guest's console as a stream of bytes, on a connection that nobody else uses: it ends with that
+/// connection, whose last reference goes with this or with its domain. It is not aborted before, since
+/// libvirtd never answers that on a stream that was taken over while the guest wrote, and the thread
+/// would wait for good (libvirt 9.0). A connection it closes in any case.
 pub(in super::super) struct ConsoleStream {
     stream: sys::virStreamPtr,
     listens: bool,
@@ -112,17 +119,51 @@ impl ConsoleStream {
 
 impl Drop for ConsoleStream {
     fn drop(&mut self) {
-        // SAFETY: the stream is alive and freed once, here. libvirt frees the callback's box itself,
-        // after a callback that may be running. Failures leave nothing to do: on a connection that
-        // broke the stream is gone at the other end.
-        unsafe {
-            if self.listens {
-                sys::virStreamEventRemoveCallback(self.stream);
+        if self.listens {
+            // SAFETY: the stream is alive and has a callback. libvirt frees its box itself, after a
+            // callback that may be running.
+            unsafe { sys::virStreamEventRemoveCallback(self.stream) };
+            if !await_event_loop() {
+                // Rather a connection that stays than an event loop that stands still.
+                std::mem::forget(self.connect.clone());
             }
-            sys::virStreamAbort(self.stream);
-            sys::virStreamFree(self.stream);
         }
+        // SAFETY: the stream is alive, and freed once, here.
+        unsafe { sys::virStreamFree(self.stream) };
     }
+}
+
+/// Waits until the event loop has finished what it is at; says whether it did.
+///
+/// A callback that is removed while it runs is cleaned up by the event loop, and with it perhaps the
+/// last reference to its stream and connection. The loop would then close that connection, wait for
+/// libvirtd's answer, and hang on a lock that it holds itself (seen within three rounds).
+fn await_event_loop() -> bool {
+    let (turn, turned) = sync_channel::<()>(1);
+    let opaque = Box::into_raw(Box::new(turn)).cast::<c_void>();
+    // SAFETY: a callback of the right type; the box is libvirt's from here on, until it is free.
+    let timer = unsafe { sys::virEventAddTimeout(0, Some(on_turn), opaque, Some(free_turn)) };
+    if timer < 0 {
+        // SAFETY: refused, so libvirt has not taken the box.
+        unsafe { free_turn(opaque) };
+        return false;
+    }
+    let came = turned.recv_timeout(TURN).is_ok();
+    // SAFETY: the timer is the one that was added, and removed once.
+    unsafe { sys::virEventRemoveTimeout(timer) };
+    came
+}
+
+unsafe extern "C" fn on_turn(_timer: c_int, opaque: *mut c_void) {
+    // SAFETY: libvirt passes our box, which it has not freed yet.
+    let turn = unsafe { &*opaque.cast::<SyncSender<()>>() };
+    // Full: it was told already.
+    let _ = turn.try_send(());
+}
+
+unsafe extern "C" fn free_turn(opaque: *mut c_void) {
+    // SAFETY: made by `Box::into_raw` from this very type; libvirt calls this once.
+    drop(unsafe { Box::from_raw(opaque.cast::<SyncSender<()>>()) });
 }
 
 unsafe extern "C" fn on_event(_: sys::virStreamPtr, _events: c_int, opaque: *mut c_void) {
