@@ -17,6 +17,7 @@ mod child;
 mod place;
 mod screen;
 mod story_cli;
+mod story_console;
 mod story_keepers;
 mod story_manners;
 mod story_panes;

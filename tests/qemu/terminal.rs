@@ -121,6 +121,11 @@ impl Terminal {
         self.wire.lock().emulator.screen().contents()
     }
 
+    /// Everything that was written so far.
+    pub fn output(&self) -> String {
+        String::from_utf8_lossy(&self.wire.lock().bytes).into_owned()
+    }
+
     /// The first line that has these words.
     pub fn line(&self, words: &str) -> Option<String> {
         self.screen()
