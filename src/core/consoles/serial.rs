@@ -27,6 +27,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Between two looks at the log while the seam is searched: while nothing came, and while it does.
 const CALM: Duration = Duration::from_millis(100);
 const BUSY: Duration = Duration::from_millis(15);
+/// What is said of a machine that is off.
+const OFF: &str = "the machine is off";
 
 /// Opens it and leaves it to a task. A machine that is off is waited for.
 ///
@@ -214,7 +216,7 @@ impl Serial {
             let reason = match self.state().await {
                 Ok(Some(DomainState::Off | DomainState::Crashed)) => {
                     self.show_log().await;
-                    "the machine is off".to_owned()
+                    OFF.to_owned()
                 }
                 Ok(None) => "the machine has no domain".to_owned(),
                 Ok(Some(_)) => match self.attach(false).await {
@@ -229,7 +231,11 @@ impl Serial {
                         }
                         "somebody else has the line".to_owned()
                     }
-                    Err(error) => error.to_string(),
+                    // Powered off between the look and the attaching: libvirt's words say less.
+                    Err(error) => match self.state().await {
+                        Ok(Some(DomainState::Off | DomainState::Crashed)) => OFF.to_owned(),
+                        _ => error.to_string(),
+                    },
                 },
                 Err(error) => error.to_string(),
             };
