@@ -1,14 +1,16 @@
 //! A guest's serial line: attached to the hypervisor's stream, joined with its log, and attached
 //! again when the guest was restarted or libvirt came back.
 
+mod joint;
+
 use super::attendant::{Attendant, Duty};
-use super::seam::{Found, Seam};
 use super::tail::{Place, Tail};
 use super::{End, Line, Occupant, Typed};
 use crate::core::vms::Files;
 use crate::core::{Error, Result};
 use crate::hypervisor::{self, DomainState, Lane, Output};
 use crate::model::Ending;
+use joint::Joint;
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -24,9 +26,6 @@ const LOOK_DEADLINE: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(500);
 /// How long a line that was lost may be somebody else's before it is taken for theirs.
 const GRACE: Duration = Duration::from_secs(5);
-/// Between two looks at the log while the seam is searched: while nothing came, and while it does.
-const CALM: Duration = Duration::from_millis(100);
-const BUSY: Duration = Duration::from_millis(15);
 /// What is said of a machine that is off.
 const OFF: &str = "the machine is off";
 
@@ -86,23 +85,6 @@ struct Attached {
     joint: Joint,
 }
 
-/// How log and stream are joined.
-struct Joint {
-    /// The search, while the stream's beginning is not found in the log.
-    joining: Option<Joining>,
-    /// Bytes of the stream to come that were shown from the log.
-    ahead: usize,
-}
-
-/// The search for the seam, while it goes on.
-struct Joining {
-    seam: Seam,
-    tail: Tail,
-    began: Instant,
-    looked: Instant,
-    look_at: Instant,
-}
-
 impl Serial {
     async fn live(mut self, first: Option<Attached>) {
         let mut line = first;
@@ -144,21 +126,9 @@ impl Serial {
         let now = Instant::now();
         // Between the look and the attaching the guest may have written: that is the seam's.
         let more = tail.more().await.unwrap_or_default();
-        let mut seam = Seam::new(Duration::ZERO);
-        seam.log(&more, Duration::ZERO);
-        let joining = Joining {
-            seam,
-            tail,
-            began: now,
-            looked: now,
-            look_at: now + CALM,
-        };
         Ok(Attached {
             console,
-            joint: Joint {
-                joining: Some(joining),
-                ahead: 0,
-            },
+            joint: Joint::begin(tail, &more, now),
         })
     }
 
@@ -294,7 +264,7 @@ impl Serial {
         let mut to_guest: VecDeque<Vec<u8>> = VecDeque::new();
         loop {
             let room = self.attendant.has_room();
-            let look_at = joint.joining.as_ref().map(|it| it.look_at);
+            let look_at = joint.look_at();
             tokio::select! {
                 duty = self.attendant.duty(to_guest.is_empty()) => match duty {
                     Duty::End(end) => return Some(end),
@@ -326,70 +296,6 @@ impl Serial {
                 },
                 () = at(look_at), if look_at.is_some() => self.join(&mut joint).await,
             }
-        }
-    }
-
-    async fn wrote(&mut self, line: &mut Joint, mut bytes: Vec<u8>) {
-        if let Some(joining) = &mut line.joining {
-            joining.seam.stream(&bytes, joining.began.elapsed());
-            joining.look_at = joining.look_at.min(joining.looked + BUSY);
-            return;
-        }
-        let shown = line.ahead.min(bytes.len());
-        line.ahead -= shown;
-        bytes.drain(..shown);
-        if let Some(place) = &mut self.place {
-            place.pass(&bytes);
-        }
-        self.attendant.wrote(bytes).await;
-    }
-
-    /// Looks at the log once more, for the seam.
-    async fn join(&mut self, line: &mut Joint) {
-        let Some(mut joining) = line.joining.take() else {
-            return;
-        };
-        match joining.tail.more().await {
-            Ok(bytes) => joining.seam.log(&bytes, joining.began.elapsed()),
-            Err(error) => tracing::debug!(%error, "a console's log could not be read"),
-        }
-        joining.looked = Instant::now();
-        joining.look_at = joining.looked + CALM;
-        match joining.seam.find(joining.began.elapsed()) {
-            Found::NotYet => {
-                let fresh = joining.seam.show();
-                self.show(fresh, joining.tail.offset()).await;
-                if joining.seam.has_stream() {
-                    joining.look_at = joining.looked + BUSY;
-                }
-                line.joining = Some(joining);
-            }
-            Found::At(before) => {
-                let closed = joining.seam.close(before);
-                tracing::debug!(
-                    console = self.attendant.id.0,
-                    before,
-                    fresh = closed.stream.len(),
-                    ahead = closed.ahead,
-                    after = ?joining.began.elapsed(),
-                    "log and stream are joined"
-                );
-                self.show(closed.log, joining.tail.offset()).await;
-                if let Some(place) = &mut self.place {
-                    place.pass(&closed.stream);
-                }
-                self.attendant.wrote(closed.stream).await;
-                line.ahead = closed.ahead;
-            }
-        }
-    }
-
-    /// The line fell. Where the seam was never found, the log has everything: what comes next goes
-    /// on from what was shown of it.
-    async fn fall(&mut self, line: Joint) {
-        if let Some(mut joining) = line.joining {
-            let fresh = joining.seam.show();
-            self.show(fresh, joining.tail.offset()).await;
         }
     }
 }
