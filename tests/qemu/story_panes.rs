@@ -104,11 +104,7 @@ fn history(screen: &mut Terminal) {
     screen.wait_for("1 running", SOON);
     screen.press("c");
     screen.wait_for("item-200", SOON);
-    screen.press(LEADER);
-    screen.press("/");
-    screen.press("item-37\r");
-    screen.wait_for("item-37", SOON);
-    screen.wait_for("lines", SOON);
+    search(screen, "item-37");
     let numbers: Vec<u32> = screen
         .screen()
         .lines()
@@ -123,6 +119,26 @@ fn history(screen: &mut Terminal) {
     screen.press("y");
     screen.wait_for("clipboard", SOON);
     screen.wait_for("item-200", SOON);
+}
+
+/// Searches until the match is in sight, well above where the guest writes. A busy host may still be
+/// taking the history in, so what is not found is asked for again.
+fn search(screen: &mut Terminal, text: &str) {
+    let began = std::time::Instant::now();
+    loop {
+        screen.press(LEADER);
+        screen.press("/");
+        screen.press(&format!("{text}\r"));
+        screen.wait("an answer", SOON, |shown| {
+            shown.contains("is not in what the guest wrote") || shown.contains("V lines")
+        });
+        let shown = screen.screen();
+        if shown.contains('↑') && shown.lines().any(|it| it.trim() == text) {
+            return;
+        }
+        assert!(began.elapsed() < SOON, "never found {text}:\n{shown}");
+        screen.wait_gone("is not in what", SOON);
+    }
 }
 
 /// A second screen is told who has the line, takes it, and the first is told.
