@@ -5,6 +5,7 @@
 //! keeps the leader and signals from being heard.
 
 mod leader;
+mod past;
 mod tty;
 
 use super::arguments::ConsoleArguments;
@@ -13,7 +14,6 @@ use super::{Cli, prompt};
 use crate::core::consoles::{End, Line, Occupant, Told, Typed};
 use crate::core::{Console, Ctx, Error, Machine, Opening};
 use crate::front::signals::Ending as Asked;
-use crate::front::tui::console::{Emulator, SCROLLBACK, TerminalSize};
 use crate::model::text::visible;
 use crate::model::{ConsoleKind, Ending, RecordingMode};
 use leader::Leader;
@@ -213,7 +213,7 @@ impl Relay {
                     Err(_) => self.to_guest.clear(),
                 },
                 told = self.told.recv(), if self.to_terminal.is_none() => match told {
-                    Some(Told::Past(bytes)) => self.to_terminal = Some(plain(&bytes)),
+                    Some(Told::Past(bytes)) => self.to_terminal = Some(past::plain(&bytes)),
                     Some(Told::Bytes(bytes)) => self.to_terminal = Some(bytes),
                     Some(Told::Line(line)) => self.to_terminal = self.line(&line),
                     Some(Told::Ended(end)) => return Over::Told(end),
@@ -341,20 +341,4 @@ impl Signals {
             _ = self.resume.recv() => Heard::Resumed,
         }
     }
-}
-
-/// What the guest wrote before, as plain lines: the caller's terminal would answer the questions in
-/// it, and the answers would be typed into the guest.
-fn plain(past: &[u8]) -> Vec<u8> {
-    let size = TerminalSize {
-        columns: 80,
-        rows: 24,
-    };
-    let mut emulator = Emulator::new(size, SCROLLBACK);
-    emulator.feed(past);
-    emulator
-        .text()
-        .trim_end_matches('\n')
-        .replace('\n', "\r\n")
-        .into_bytes()
 }
