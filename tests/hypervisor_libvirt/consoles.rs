@@ -92,17 +92,17 @@ fn a_large_paste_arrives_whole() {
 }
 
 #[test]
-#[ignore = "20 s of silence"]
+#[ignore = "40 s of silence"]
 fn a_paste_to_a_paused_guest_waits_for_it() {
     let place = Place::new();
     let guest = place.tiny_guest("user1-paused");
     let mut talk = place.attach(guest.uuid);
     talk.log_in();
-    paste_meanwhile(&mut talk, 64 << 10, |talk, send| {
+    paste_meanwhile(&mut talk, 256 << 10, |talk, send| {
         place.libvirt.pause(guest.uuid).unwrap();
         send(talk);
         // Longer than a connection lives on which libvirtd does not read.
-        talk.assert_silent(Duration::from_secs(20));
+        talk.assert_silent(Duration::from_secs(40));
         place.libvirt.resume(guest.uuid).unwrap();
     });
     place.remove(&guest);
