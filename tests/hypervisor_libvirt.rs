@@ -5,6 +5,7 @@
 //! `TWARGA_TINY_DIR` where the tiny guest lies. Without them it fails: it never skips.
 
 #![cfg(test)]
+#![allow(clippy::print_stderr, reason = "a test tells what it measured")]
 
 #[path = "hypervisor_libvirt/consoles.rs"]
 mod consoles;
