@@ -7,8 +7,14 @@
 //! QEMU tells where. [`Seam`] finds the place by content and by count. Until it is found, what is
 //! shown comes from the log; afterwards from the stream, without what the log has shown already.
 //!
+//! A pty outlives its clients: what the guest wrote after the last one had gone and before QEMU
+//! noticed (seconds, on a busy host) waits there for the next. So the stream may begin before the
+//! moment of attaching, in what was shown as history; and where QEMU did notice, what the guest
+//! wrote until it noticed the new client is missing behind that beginning.
+//!
 //! Pure: it is told the time and given the bytes.
 
+use memchr::memmem;
 use std::time::Duration;
 
 /// After so long without a byte of the stream QEMU has noticed the client: what the log has then is
@@ -16,17 +22,25 @@ use std::time::Duration;
 const NOTICED: Duration = Duration::from_millis(1_500);
 /// Log and stream that end alike and have not grown for so long hold the same bytes at their ends.
 const QUIET: Duration = Duration::from_millis(60);
-/// So many bytes of the stream that stand in the log at one place only are that place.
+/// So many bytes that agree, at one place only, are that place.
 const TELLING: usize = 256;
+/// After so long the end of the stream is looked for, in case its beginning is of another time.
+const STALE: Duration = Duration::from_secs(2);
 /// After so long the likeliest place is taken.
 const LONG_ENOUGH: Duration = Duration::from_secs(4);
+/// More than a pty holds for its next client, bytes (Linux: 16 KiB or so).
+const WAITS: usize = 64 << 10;
+/// Bytes that stand at so many places are not looked at further: a guest that repeats itself must
+/// not cost time.
+const FEW: usize = 64;
 /// Most of the stream that is kept back meanwhile, bytes.
 const MOST: usize = 1 << 20;
 
 /// The search for the seam.
 pub struct Seam {
-    /// The log from where it was first read.
+    /// The log, and how much of it was there before the client was attached.
     log: Vec<u8>,
+    history: usize,
     /// How much of `log` has been shown.
     shown: usize,
     stream: Vec<u8>,
@@ -42,16 +56,18 @@ pub struct Seam {
 pub enum Found {
     /// Nothing yet: read the log again.
     NotYet,
-    /// So many bytes of the log come before the stream.
+    /// So many bytes of the log come before the stream, or would if the stream missed none.
     At(usize),
 }
 
 impl Seam {
-    /// Begins at the moment of attaching.
-    pub fn new(now: Duration) -> Self {
+    /// Begins at the moment of attaching, after `history`, which has been shown.
+    pub fn new(history: &[u8], now: Duration) -> Self {
+        let kept = &history[history.len().saturating_sub(WAITS)..];
         Self {
-            log: Vec::new(),
-            shown: 0,
+            log: kept.to_vec(),
+            history: kept.len(),
+            shown: kept.len(),
             stream: Vec::new(),
             attached: now,
             first: None,
@@ -103,13 +119,13 @@ impl Seam {
         if quiet && self.log.ends_with(&self.stream) {
             return Found::At(self.log.len() - self.stream.len());
         }
-        // By content: nowhere else does the log read like the stream's beginning.
-        let telling = &self.stream[..self.stream.len().min(16 * TELLING)];
-        if telling.len() >= TELLING {
-            let mut places = places(&self.log, telling);
-            if let (Some(place), None) = (places.next(), places.next()) {
-                return Found::At(place);
-            }
+        if let Some(place) = self.by_content() {
+            return Found::At(place);
+        }
+        if now.saturating_sub(first) >= STALE
+            && let Some(place) = self.by_end(now)
+        {
+            return Found::At(place);
         }
         let long = now.saturating_sub(first) >= LONG_ENOUGH || self.stream.len() > MOST;
         if long {
@@ -117,6 +133,50 @@ impl Seam {
         } else {
             Found::NotYet
         }
+    }
+
+    /// The only place from which on log and stream agree as far as both are known.
+    fn by_content(&self) -> Option<usize> {
+        let beginning = self.stream.get(..TELLING)?;
+        let mut found: Vec<usize> = places(&self.log, beginning).take(FEW).collect();
+        if found.len() == FEW {
+            return None;
+        }
+        found.retain(|place| self.agree_from(*place));
+        let place = only(found.into_iter())?;
+        // A guest may write again what it wrote before: in history only the whole rest tells.
+        let rest = self.log.len() - place;
+        let tells = if place < self.history {
+            rest <= self.stream.len()
+        } else {
+            rest >= self.stream.len().min(16 * TELLING)
+        };
+        tells.then_some(place)
+    }
+
+    fn agree_from(&self, place: usize) -> bool {
+        let rest = &self.log[place..];
+        let both = rest.len().min(self.stream.len());
+        rest[..both] == self.stream[..both]
+    }
+
+    /// The place by where the stream has come to, whatever it began with.
+    fn by_end(&self, now: Duration) -> Option<usize> {
+        let (log, stream) = (&self.log, &self.stream);
+        if let Some(tail) = log.len().checked_sub(TELLING)
+            && let Some(at) = only(places(stream, &log[tail..]))
+        {
+            return tail.checked_sub(at);
+        }
+        if let Some(tail) = stream.len().checked_sub(TELLING)
+            && let Some(at) = only(places(log, &stream[tail..]))
+        {
+            return at.checked_sub(tail);
+        }
+        // Nothing but leftovers so far: what comes next is new.
+        let silent = now.saturating_sub(self.grown) >= NOTICED;
+        let known = silent && memmem::find(log, stream).is_some();
+        known.then(|| log.len() - stream.len())
     }
 
     /// Ends the search: the log's bytes that were not shown yet, and those of the stream that the log
@@ -132,16 +192,13 @@ impl Seam {
         }
     }
 
-    /// The last place where log and stream agree as far as both are known; the log's end, if there
-    /// is none: rather a line twice than a line lost.
+    /// A place near the log's end from which on log and stream agree as far as both are known; the
+    /// log's end, if there is none: rather a line twice than a line lost.
     fn likeliest(&self) -> usize {
-        let agree = |place: &usize| {
-            let rest = &self.log[*place..];
-            let both = rest.len().min(self.stream.len());
-            rest[..both] == self.stream[..both]
-        };
-        let least = self.log.len().saturating_sub(self.stream.len());
-        (least..self.log.len()).find(agree).unwrap_or(self.log.len())
+        let least = self.log.len() - self.stream.len().min(self.log.len()).min(WAITS);
+        (least..self.log.len())
+            .find(|place| self.agree_from(*place))
+            .unwrap_or(self.log.len())
     }
 }
 
@@ -156,152 +213,21 @@ pub struct Closed {
     pub ahead: usize,
 }
 
-/// Where `needle` begins in `hay`, from the left.
-fn places<'a>(hay: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-    // Numbered lines, boot messages: the first byte seldom matches, so this is one pass.
-    hay.windows(needle.len().max(1))
-        .enumerate()
-        .filter(move |(_, window)| *window == needle)
-        .map(|(at, _)| at)
+/// Where `needle` begins in `hay`, from the left; places may overlap.
+fn places<'h>(hay: &'h [u8], needle: &'h [u8]) -> impl Iterator<Item = usize> + 'h {
+    let finder = memmem::Finder::new(needle);
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let at = from + finder.find(hay.get(from..)?)?;
+        from = at + 1;
+        Some(at)
+    })
+}
+
+/// The place, if there is one only.
+fn only(mut places: impl Iterator<Item = usize>) -> Option<usize> {
+    places.next().filter(|_| places.next().is_none())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const fn ms(milliseconds: u64) -> Duration {
-        Duration::from_millis(milliseconds)
-    }
-
-    fn lines(from: usize, to: usize) -> Vec<u8> {
-        (from..to)
-            .flat_map(|n| format!("line {n}\r\n").into_bytes())
-            .collect()
-    }
-
-    #[test]
-    fn a_guest_that_is_silent_begins_where_its_log_ends() {
-        let mut seam = Seam::new(ms(0));
-        seam.log(b"login: ", ms(1));
-        assert_eq!(seam.find(ms(500)), Found::NotYet, "QEMU may not have noticed");
-        assert_eq!(seam.find(ms(1_600)), Found::At(7));
-        assert_eq!(
-            seam.close(7),
-            Closed {
-                log: b"login: ".to_vec(),
-                stream: vec![],
-                ahead: 0
-            }
-        );
-    }
-
-    #[test]
-    fn what_only_the_log_has_is_shown_once_and_what_both_have_too() {
-        let mut seam = Seam::new(ms(0));
-        let whole = lines(0, 300);
-        seam.log(&lines(0, 200), ms(10));
-        assert_eq!(seam.show(), lines(0, 200));
-        // QEMU noticed at line 150; the log lags behind the stream.
-        seam.stream(&lines(150, 300), ms(20));
-        let Found::At(before) = seam.find(ms(21)) else {
-            seam.log(&lines(200, 300), ms(30));
-            let Found::At(before) = seam.find(ms(31)) else {
-                panic!("it is told")
-            };
-            assert_eq!(before, lines(0, 150).len());
-            let closed = seam.close(before);
-            let shown = [lines(0, 200), closed.log, closed.stream].concat();
-            assert_eq!(shown, whole);
-            return;
-        };
-        panic!("found too early: {before}");
-    }
-
-    #[test]
-    fn a_log_that_is_ahead_leaves_something_to_skip() {
-        let mut seam = Seam::new(ms(0));
-        seam.log(&lines(0, 400), ms(10));
-        let stream = lines(100, 300);
-        seam.stream(&stream, ms(20));
-        let Found::At(before) = seam.find(ms(21)) else {
-            panic!("it is told")
-        };
-        let closed = seam.close(before);
-        assert_eq!(closed.log, lines(0, 400));
-        assert_eq!((closed.stream, closed.ahead), (vec![], lines(300, 400).len()));
-    }
-
-    #[test]
-    fn the_same_line_for_ever_is_told_by_counting() {
-        let mut seam = Seam::new(ms(0));
-        let same = b"yyyy\r\n".repeat(100);
-        seam.log(&same, ms(10));
-        seam.stream(&same[..60], ms(20));
-        assert_eq!(seam.find(ms(30)), Found::NotYet);
-        assert_eq!(seam.find(ms(90)), Found::At(540), "quiet: both end at one moment");
-    }
-
-    #[test]
-    fn a_flood_of_the_same_line_is_settled_after_a_while() {
-        let mut seam = Seam::new(ms(0));
-        let same = b"yyyy\r\n".repeat(1_000);
-        seam.log(&same, ms(4_100));
-        seam.stream(&same[..3_000], ms(10));
-        seam.stream(&same[..60], ms(4_100));
-        let Found::At(before) = seam.find(ms(4_120)) else {
-            panic!("it ends")
-        };
-        assert_eq!(before, 6_000 - 3_060, "as if both ended now");
-    }
-
-    proptest! {
-        /// However the bytes come in pieces: shown once, all of them, in order.
-        #[test]
-        fn nothing_is_doubled_or_lost(
-            before in 0usize..300,
-            after in 0usize..600,
-            steps in proptest::collection::vec((0usize..900, 0usize..900), 1..30),
-        ) {
-            let whole = lines(0, before + after);
-            let live = lines(0, before).len();
-            let (mut read, mut got, mut now) = (0, live, ms(0));
-            let mut seam = Some(Seam::new(now));
-            let (mut shown, mut ahead) = (Vec::new(), 0);
-            // As the guest writes, log and stream follow at their own pace; then both catch up.
-            let pace = steps.into_iter().chain([(whole.len(), whole.len()), (0, 0)]);
-            for (at, (logged, streamed)) in pace.enumerate() {
-                now += if logged + streamed == 0 || at == 0 { ms(2_000) } else { ms(20) };
-                let more = (read + logged).min(whole.len());
-                let came = whole[got..(got + streamed).min(whole.len())].to_vec();
-                got += came.len();
-                let Some(mut search) = seam.take() else {
-                    let skipped = ahead.min(came.len());
-                    ahead -= skipped;
-                    shown.extend(&came[skipped..]);
-                    continue;
-                };
-                search.log(&whole[read..more], now);
-                search.stream(&came, now);
-                read = more;
-                shown.extend(search.show());
-                // A quiet moment in the middle of a flood is not one.
-                let still = now + if read == whole.len() && got == whole.len() { ms(100) } else { ms(0) };
-                match search.find(still) {
-                    Found::At(found) => {
-                        let closed = search.close(found);
-                        shown.extend(closed.log);
-                        shown.extend(closed.stream);
-                        ahead = closed.ahead;
-                    }
-                    Found::NotYet => seam = Some(search),
-                }
-            }
-            if seam.is_none() {
-                prop_assert_eq!(String::from_utf8(shown), String::from_utf8(whole));
-            } else {
-                prop_assert!(false, "the seam was never found");
-            }
-        }
-    }
-}
+mod tests;

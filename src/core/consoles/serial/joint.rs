@@ -28,9 +28,10 @@ struct Joining {
 }
 
 impl Joint {
-    /// Begins to search at the moment of attaching; `more` is what the log has grown by.
-    pub(super) fn begin(tail: Tail, more: &[u8], now: Instant) -> Self {
-        let mut seam = Seam::new(Duration::ZERO);
+    /// Begins to search at the moment of attaching; `more` is what the log has grown by since
+    /// `history` was read.
+    pub(super) fn begin(tail: Tail, history: &[u8], more: &[u8], now: Instant) -> Self {
+        let mut seam = Seam::new(history, Duration::ZERO);
         seam.log(more, Duration::ZERO);
         let joining = Joining {
             seam,

@@ -121,15 +121,13 @@ impl Serial {
         if !whole {
             self.attendant.line(Line::Missing(None));
         }
-        self.show_past(history, tail.offset()).await;
-        self.say(Shown::Attached);
-        let now = Instant::now();
+        let (now, read) = (Instant::now(), tail.offset());
         // Between the look and the attaching the guest may have written: that is the seam's.
         let more = tail.more().await.unwrap_or_default();
-        Ok(Attached {
-            console,
-            joint: Joint::begin(tail, &more, now),
-        })
+        let joint = Joint::begin(tail, &history, &more, now);
+        self.show_past(history, read).await;
+        self.say(Shown::Attached);
+        Ok(Attached { console, joint })
     }
 
     /// The log after what was shown; false if some of it is missing.
