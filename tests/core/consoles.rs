@@ -200,7 +200,15 @@ async fn a_console_nobody_types_into_is_closed() {
     let vm = create(&core, &alice, "web-1").await;
     let mut reader = Reader::open(&core, &alice, serial(vm)).await;
     reader.reads("Linux").await;
+    // What the terminal answers by itself keeps nothing open.
+    let typed = reader.console.typed.clone();
+    let answers = tokio::spawn(async move {
+        while typed.send(Typed::Answer(b"\x1b[1;1R".to_vec())).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
     reader.ends(Ending::Idle).await;
+    answers.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

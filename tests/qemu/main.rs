@@ -14,10 +14,12 @@
 )]
 
 mod child;
+mod line;
 mod place;
 mod screen;
 mod story_cli;
 mod story_console;
+mod story_idle;
 mod story_keepers;
 mod story_manners;
 mod story_panes;

@@ -80,9 +80,19 @@ impl Place {
         place
     }
 
+    /// Sets a variable for every process that is started from now on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.into(), value.into()));
+    }
+
     /// Whether machines run on `qemu:///system`.
     pub fn is_system(&self) -> bool {
         self.uri.ends_with("/system")
+    }
+
+    /// Where libvirt is.
+    pub fn uri(&self) -> String {
+        self.uri.clone()
     }
 
     /// The state directory.

@@ -2,65 +2,14 @@
 //! where the log ends and the live stream begins is what the guest wrote, each byte once.
 
 use crate::child::wait_until;
-use crate::place::{ADMIN, BOOT, PASSWORD, Place, SOON, program};
+use crate::line::{NAME, console, leave, log_in, place_with_machine};
+use crate::place::{ADMIN, BOOT, SOON, program};
 use crate::terminal::{CTRL_C, Terminal};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-const NAME: &str = "line";
-const LEADER: &str = "\x1d";
 /// Keys whose echo is timed.
 const KEYS: usize = 40;
-/// After how long a password that had no answer is typed again.
-const RETYPE: Duration = Duration::from_secs(10);
-
-/// A place with a machine whose account has a password.
-fn place_with_machine(story: &str) -> Place {
-    let place = Place::new(story);
-    place.register();
-    let create = [
-        "vm",
-        "create",
-        NAME,
-        "--memory",
-        "512",
-        "--password-stdin",
-        "--wait",
-    ];
-    let said = place.call(&create, &format!("{PASSWORD}\n"));
-    assert_eq!(said.code, 0, "{said:?}");
-    place
-}
-
-fn console(place: &Place, flags: &[&str]) -> Terminal {
-    place.open_program(program(), &[&["console", NAME], flags].concat(), 80, 24)
-}
-
-/// Logs in on the serial line. The guest's login throws away what was typed before its prompt was
-/// complete, and shows the prompt first: nobody types that fast, but this does.
-#[track_caller]
-fn log_in(line: &mut Terminal) {
-    line.wait_for("login: ", BOOT);
-    line.press("tiny\r");
-    line.wait_for("Password: ", SOON);
-    let mut typed: Option<Instant> = None;
-    wait_until("a prompt", BOOT, || {
-        if typed.is_none_or(|it| it.elapsed() > RETYPE) {
-            line.press(&format!("{PASSWORD}\r"));
-            typed = Some(Instant::now());
-        }
-        line.screen().trim_end().ends_with('$')
-    });
-}
-
-#[track_caller]
-fn leave(line: &mut Terminal) {
-    line.press(LEADER);
-    let status = line.wait_end(SOON);
-    assert!(status.success(), "{status}");
-    line.assert_restored();
-}
-
 #[test]
 fn the_serial_line_has_one_user_and_is_recorded() {
     let place = place_with_machine("serial");

@@ -166,7 +166,7 @@ fn a_guest_hears_the_cursors_place_and_nothing_to_what_it_asked_long_ago() {
     // ESC [ 1 ; 1 R and ESC [ 0 n, and nothing else.
     assert_eq!(
         screen.wants(),
-        ["Type { pane: 1, bytes: [27, 91, 49, 59, 49, 82, 27, 91, 48, 110] }"]
+        ["Answer { pane: 1, bytes: [27, 91, 49, 59, 49, 82, 27, 91, 48, 110] }"]
     );
 }
 

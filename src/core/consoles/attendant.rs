@@ -132,8 +132,10 @@ impl Attendant {
 
     /// Somebody typed: notes it, records it if asked for.
     pub async fn note_input(&mut self, typed: &Typed) {
-        self.last_input = Instant::now();
-        if self.noted.elapsed() >= NOTE_INPUT {
+        if !matches!(typed, Typed::Answer(_)) {
+            self.last_input = Instant::now();
+        }
+        if self.last_input > self.noted && self.noted.elapsed() >= NOTE_INPUT {
             self.noted = self.last_input;
             let id = self.id;
             if let Err(error) = self.core.write(move |writer| Ok(writer.touch_console(id)?)).await {
@@ -141,7 +143,7 @@ impl Attendant {
             }
         }
         let kept = match (&mut self.recorder, typed) {
-            (Some(recorder), Typed::Bytes(bytes)) => recorder.input(bytes).await,
+            (Some(recorder), Typed::Bytes(bytes) | Typed::Answer(bytes)) => recorder.input(bytes).await,
             (Some(recorder), Typed::Size(columns, rows)) if self.kind == ConsoleKind::Ssh => {
                 recorder.size(*columns, *rows).await
             }

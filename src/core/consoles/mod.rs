@@ -104,6 +104,8 @@ pub enum Line {
 pub enum Typed {
     /// Keys and pastes.
     Bytes(Vec<u8>),
+    /// What the terminal itself answers or reports: nobody need be there for it.
+    Answer(Vec<u8>),
     /// The terminal has so many columns and rows now. A serial line does not carry that.
     Size(u16, u16),
 }

@@ -273,7 +273,7 @@ async fn relay(mut attendant: Attendant, mut session: Session) {
                 Duty::Typed(typed) => {
                     attendant.note_input(&typed).await;
                     match typed {
-                        Typed::Bytes(bytes) => pending = Some(bytes),
+                        Typed::Bytes(bytes) | Typed::Answer(bytes) => pending = Some(bytes),
                         Typed::Size(columns, rows) => resize(&session, columns, rows),
                     }
                 }

@@ -35,6 +35,11 @@ impl Place {
     }
 }
 
+/// How long the log is now, bytes.
+pub async fn size(core: &Core, name: &str) -> Result<u64> {
+    Ok(part(core, name.to_owned(), u64::MAX, 0).await?.size)
+}
+
 /// A reader of one machine's log.
 pub struct Tail {
     core: Core,
@@ -119,18 +124,21 @@ impl Tail {
     }
 
     async fn part(&self, name: String, offset: u64, limit: u64) -> Result<VolumePart> {
-        let read = self
-            .core
-            .hypervisor()
-            .call(Lane::Act, "read a console's log", DEADLINE, move |it| {
-                it.read_volume(&name, offset, limit)
-            });
-        match read.await {
-            Err(hypervisor::Error::NotFound(_)) => Ok(VolumePart {
-                bytes: Vec::new(),
-                size: 0,
-            }),
-            part => Ok(part?),
-        }
+        part(&self.core, name, offset, limit).await
+    }
+}
+
+async fn part(core: &Core, name: String, offset: u64, limit: u64) -> Result<VolumePart> {
+    let read = core
+        .hypervisor()
+        .call(Lane::Act, "read a console's log", DEADLINE, move |it| {
+            it.read_volume(&name, offset, limit)
+        });
+    match read.await {
+        Err(hypervisor::Error::NotFound(_)) => Ok(VolumePart {
+            bytes: Vec::new(),
+            size: 0,
+        }),
+        part => Ok(part?),
     }
 }

@@ -144,6 +144,9 @@ impl Runner<'_> {
                 let desk = (self.desk.core.clone(), self.desk.ctx());
                 self.wires.open(desk, pane, opening, line.clone());
             }
+            Effect::Answer { pane, bytes } => {
+                let _ = self.wires.send(pane, Typed::Answer(bytes));
+            }
             Effect::Type { pane, bytes } => {
                 if !self.wires.send(pane, Typed::Bytes(bytes)) {
                     let error = Error::Conflict("the guest takes no input; this was not typed".to_owned());

@@ -281,6 +281,13 @@ pub enum Effect {
         /// The bytes.
         bytes: Vec<u8>,
     },
+    /// Hand on what a console's terminal answers by itself.
+    Answer {
+        /// The number of its pane.
+        pane: u64,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
     /// Tell a console its terminal's size.
     ResizeConsole {
         /// The number of its pane.

@@ -2,15 +2,17 @@
 //! again when the guest was restarted or libvirt came back.
 
 mod joint;
+mod silence;
 
 use super::attendant::{Attendant, Duty};
-use super::tail::{Place, Tail};
+use super::tail::{self, Place, Tail};
 use super::{End, Line, Occupant, Typed};
 use crate::core::vms::Files;
 use crate::core::{Error, Result};
 use crate::hypervisor::{self, DomainState, Lane, Output};
 use crate::model::Ending;
 use joint::Joint;
+use silence::Silence;
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -243,6 +245,10 @@ impl Serial {
         }
     }
 
+    async fn log_size(&self) -> Result<u64> {
+        tail::size(&self.attendant.core, &self.log).await
+    }
+
     async fn state(&self) -> hypervisor::Result<Option<DomainState>> {
         let uuid = self.attendant.vm.uuid;
         let look =
@@ -259,6 +265,7 @@ impl Serial {
     async fn relay(&mut self, line: Attached) -> Option<End> {
         let hypervisor::Console { mut output, input } = line.console;
         let mut joint = line.joint;
+        let mut silence = Silence::new();
         let mut to_guest: VecDeque<Vec<u8>> = VecDeque::new();
         loop {
             let room = self.attendant.has_room();
@@ -272,7 +279,7 @@ impl Serial {
                     },
                     Duty::Typed(typed) => {
                         self.attendant.note_input(&typed).await;
-                        if let Typed::Bytes(bytes) = typed {
+                        if let Typed::Bytes(bytes) | Typed::Answer(bytes) = typed {
                             to_guest.push_back(bytes);
                         }
                     }
@@ -285,7 +292,10 @@ impl Serial {
                     Err(_) => to_guest.clear(),
                 },
                 output = output.recv(), if room => match output {
-                    Some(Output::Bytes(bytes)) => self.wrote(&mut joint, bytes).await,
+                    Some(Output::Bytes(bytes)) => {
+                        silence.broken();
+                        self.wrote(&mut joint, bytes).await;
+                    }
                     Some(Output::Dropped(count)) => self.attendant.line(Line::Missing(Some(count))),
                     Some(Output::Ended(_)) | None => {
                         self.fall(joint).await;
@@ -293,6 +303,13 @@ impl Serial {
                     }
                 },
                 () = at(look_at), if look_at.is_some() => self.join(&mut joint).await,
+                // While the seam is searched the log is followed anyway.
+                () = sleep_until(silence.look_at()), if look_at.is_none() && room => {
+                    if self.is_deaf(&mut silence).await {
+                        tracing::warn!(console = self.attendant.id.0, "a line brings nothing any more");
+                        return None;
+                    }
+                }
             }
         }
     }

@@ -268,7 +268,7 @@ impl Relay {
 
 fn length(typed: &Typed) -> usize {
     match typed {
-        Typed::Bytes(bytes) => bytes.len(),
+        Typed::Bytes(bytes) | Typed::Answer(bytes) => bytes.len(),
         Typed::Size(..) => 0,
     }
 }

@@ -6,6 +6,8 @@
 //! given up at the first line feed after [`LONGEST`] bytes: a program that died in the middle of a
 //! title does not silence a kernel's log.
 
+use memchr::memchr;
+
 /// Bytes that a string may have, line feeds or not. Above the 100,000 that programs allow themselves
 /// for a clipboard (OSC 52 in hterm and tmux), which is the longest that occurs in daily use.
 const LONGEST: usize = 128 * 1024;
@@ -41,7 +43,7 @@ impl Strings {
             at += 1;
             match self.state {
                 State::Plain => {
-                    let ahead = bytes[at - 1..].iter().position(|it| *it == ESC);
+                    let ahead = memchr(ESC, &bytes[at - 1..]);
                     at = ahead.map_or(bytes.len(), |ahead| at + ahead);
                     if ahead.is_some() {
                         self.state = State::Escape;

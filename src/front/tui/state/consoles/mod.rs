@@ -216,7 +216,7 @@ impl State {
         for pane in &mut session.consoles.open {
             let bytes = pane.emulator.take_replies();
             if !bytes.is_empty() && !pane.is_over() {
-                wanted.push(Effect::Type {
+                wanted.push(Effect::Answer {
                     pane: pane.number,
                     bytes,
                 });
@@ -239,7 +239,7 @@ impl State {
             if let Some(pane) = number.and_then(|number| panes.get_mut(number)) {
                 let bytes = encode::focus(keyboard, &pane.emulator.modes());
                 if !bytes.is_empty() && !pane.is_over() {
-                    wanted.push(Effect::Type {
+                    wanted.push(Effect::Answer {
                         pane: pane.number,
                         bytes,
                     });
