@@ -28,7 +28,7 @@ fn a_console_that_nobody_uses_is_closed_and_its_recording_plays() {
     screen::signed_in(&screen);
     screen.wait_line(&format!("{ADMIN}/{NAME}"), "● running", BOOT);
     screen.press("c");
-    screen.wait_for("rec", SOON);
+    screen.wait_for("is recorded: what the guest writes", SOON);
     screen.wait_for("still-on-5", SOON);
     let pressed = Instant::now();
     screen.press(" ");
@@ -42,7 +42,8 @@ fn a_console_that_nobody_uses_is_closed_and_its_recording_plays() {
     let recordings = place.json(&["recordings", "list"]);
     assert_eq!(recordings.as_array().map(Vec::len), Some(2), "{recordings}");
     screen.press("P");
-    screen.wait_for(NAME, SOON);
+    screen.wait_for("Enter play", SOON);
+    screen.wait_for(" 1m ago", SOON);
     screen.press("\r");
     screen.wait_for("still-on-5", SOON);
     screen.press("q");

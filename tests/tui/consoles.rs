@@ -65,6 +65,7 @@ fn a_console_fills_the_screen_or_shares_it() {
             wrote(opened(width, height), GREETING),
             ConsoleReply::Line(Line::Recording(RecordingMode::Input)),
         );
+        insta::assert_snapshot!(name("recorded"), recorded.text());
         let waiting = told(
             recorded,
             ConsoleReply::Line(Line::Waiting("the machine is off".to_owned())),

@@ -5,7 +5,7 @@ use super::{Colours, Emulator, Paint, draw as paint};
 use crate::front::tui::layout::Areas;
 use crate::front::tui::state::State;
 use crate::front::tui::widgets::pen::{Pen, row};
-use crate::model::Theme;
+use crate::model::{RecordingMode, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -62,6 +62,15 @@ pub(crate) fn draw(state: &State, areas: &Areas, buffer: &mut Buffer) -> Option<
         },
     };
     let cursor = guest(&pane.emulator, places.guest, buffer, &paint);
+    if areas.bare && pane.recording != RecordingMode::Off {
+        // There is no title to say it.
+        let corner = Rect {
+            x: places.guest.right().saturating_sub(1),
+            width: 1,
+            ..row(places.guest, 0)
+        };
+        Pen::new(buffer, corner).put("◉", look.selected);
+    }
     if let Mode::Search(input) = &panes.mode {
         let line = row(places.guest, places.guest.height.saturating_sub(1));
         buffer.set_style(line, look.field);

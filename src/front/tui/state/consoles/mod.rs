@@ -5,7 +5,7 @@ mod keys;
 
 use super::State;
 use super::notices::Level;
-use crate::core::consoles::Opening;
+use crate::core::consoles::{Line, Opening};
 use crate::core::{Error, Result};
 use crate::front::tui::console::encode::{self, Focus as Keyboard};
 use crate::front::tui::console::panes::{MOST, Mode};
@@ -13,7 +13,7 @@ use crate::front::tui::console::{Emulator, Pane, SERIAL, TerminalSize, picture};
 use crate::front::tui::event::{ConsoleReply, Effect};
 use crate::front::tui::layout;
 use crate::front::tui::popups::{Popup, confirm::Confirm};
-use crate::model::{ConsoleId, ConsoleKind, VmId};
+use crate::model::{ConsoleId, ConsoleKind, RecordingMode, VmId};
 
 impl State {
     /// Opens a console of the selected machine, or shows the one that is open.
@@ -164,8 +164,19 @@ impl State {
                 self.answer_guests(wanted);
             }
             ConsoleReply::Line(line) => {
+                let announced = match &line {
+                    Line::Recording(RecordingMode::Off) => Some("is no longer recorded"),
+                    Line::Recording(RecordingMode::Output) => Some("is recorded: what the guest writes"),
+                    Line::Recording(RecordingMode::Input) => {
+                        Some("is recorded, with what you type, passwords included")
+                    }
+                    _ => None,
+                };
                 if let Some(pane) = session.consoles.get_mut(number) {
                     pane.line(line);
+                }
+                if let Some(announced) = announced {
+                    self.tell(Level::Note, format!("◉ console of {name} {announced}"));
                 }
             }
             ConsoleReply::Ended(end) => {
