@@ -2,23 +2,27 @@
 //! makes one valid. Nothing here reads a clock, a file or a socket.
 
 pub mod console;
+pub mod digest;
 pub mod event;
 pub mod field;
 pub mod ids;
 pub mod image;
 pub mod limits;
 pub mod operation;
+pub mod pace;
 pub mod ssh_key;
 pub mod text;
 pub mod user;
 pub mod vm;
 
 pub use console::{ConsoleKind, ConsoleSession, Ending, Recording, RecordingMode};
+pub use digest::Digest;
 pub use event::{Event, EventType, NewEvent, Severity};
 pub use field::{Field, FieldError};
 pub use ids::{ConsoleId, EventId, OperationId, RecordingId, UserId, VmId};
 pub use image::{Image, ImageKind, Readiness};
 pub use limits::Limits;
 pub use operation::{Operation, OperationKind, OperationState, Progress, Step, StepState};
+pub use pace::Pace;
 pub use user::{Email, Preferences, Role, Theme, User, Username};
 pub use vm::{Vm, VmName, VmRequest, VmStatus};

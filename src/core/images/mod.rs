@@ -4,6 +4,7 @@
 //! shared by every machine made from it. A volume counts as whole only when its marker volume
 //! stands beside it: a copy that died half-way has none and is made again.
 
+pub mod fetch;
 mod own;
 mod qcow2;
 mod tiny;
