@@ -20,7 +20,7 @@ pub use digest::Digest;
 pub use event::{Event, EventType, NewEvent, Severity};
 pub use field::{Field, FieldError};
 pub use ids::{ConsoleId, EventId, OperationId, RecordingId, UserId, VmId};
-pub use image::{Image, ImageKind, Readiness};
+pub use image::{Architecture, Image, ImageKind, Readiness, Trust};
 pub use limits::Limits;
 pub use operation::{Operation, OperationKind, OperationState, Progress, Step, StepState};
 pub use pace::Pace;

@@ -128,6 +128,24 @@ fn the_catalogue_and_the_log_have_their_shapes() {
         (images[0]["id"].as_str(), images[0]["ready"].as_bool()),
         (Some("tiny"), Some(true))
     );
+    let debian = demo("image show debian/bookworm64");
+    for (field, value) in [
+        ("id", "debian-12"),
+        ("end_of_life", "2028-06-30"),
+        ("architecture", "x86_64"),
+        ("trust", "pinned"),
+        ("state", "remote"),
+    ] {
+        assert_eq!(debian[field], value, "{debian}");
+    }
+    assert_eq!(
+        (&debian["ready"], &debian["ended"]),
+        (&false.into(), &false.into())
+    );
+    assert!(
+        debian["reason"].as_str().unwrap().contains("twarga image pull"),
+        "{debian}"
+    );
     let events = demo("event list --vm alice/web-1");
     let event = &events[0];
     for field in [

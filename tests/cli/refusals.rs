@@ -143,6 +143,10 @@ fn what_is_not_there_is_not_found() {
     bench.run(vm).expect(5).says(&["nowhere", "twarga vm list"]);
     bench.run(op).expect(5).says(&["99", "twarga op list"]);
     bench.run(image).expect(5).says(&["windows", "twarga image list"]);
+    bench
+        .run("image show centos7")
+        .expect(3)
+        .says(&["CentOS 7 ended", "`rocky-9`"]);
     let run = bench.run("vm destroy nowhere --yes --json");
     run.expect(5);
     assert_eq!(run.json()["error"]["kind"], "not_found");

@@ -402,3 +402,46 @@ async fn a_machine_from_an_image_of_ones_own_stands_on_an_overlay() {
         "the image stays for the next one"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_is_elsewhere_or_dead_is_refused_with_what_to_do() {
+    let bench = Bench::new();
+    let (core, _keeper, alice) = bench.kept().await;
+    for (image, words) in [
+        (
+            "ubuntu/jammy64",
+            "ubuntu-22.04 is not on this host yet; `twarga image pull ubuntu-22.04`",
+        ),
+        ("centos8", "take `centos-stream-9`, `rocky-9` or `almalinux-9`"),
+        ("windows", "no image `windows`"),
+    ] {
+        let mut wanted = small("web-1");
+        wanted.image = image.into();
+        let Err(Error::Invalid(problems)) = core.create_vm(&alice, wanted).await else {
+            panic!("{image} cannot be had")
+        };
+        assert!(problems[0].to_string().contains(words), "{}", problems[0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_made_by_an_alias_remembers_the_image() {
+    let bench = Bench::new();
+    let (core, _keeper, alice) = bench.kept().await;
+    let file = bench.state_dir().join("debian.img");
+    std::fs::write(&file, [0; 4096]).unwrap();
+    let own = format!(
+        "[[image]]\nid = \"debian-12\"\ntitle = \"Debian\"\nfile = {file:?}\nformat = \"raw\"\ndefault_user = \"debian\"\n"
+    );
+    std::fs::write(bench.state_dir().join("images.toml"), own).unwrap();
+    let mut wanted = small("web-1");
+    wanted.image = "debian/bookworm64".into();
+    let (_, operation) = core.create_vm(&alice, wanted).await.unwrap();
+    let done = finish(&core, &alice, operation).await;
+    assert_eq!(done.state, OperationState::Done, "{done:?}");
+    let machine = core.find_vm(&alice, "web-1").await.unwrap();
+    assert_eq!(
+        (machine.vm.image.as_str(), machine.vm.guest_user.as_str()),
+        ("debian-12", "debian")
+    );
+}

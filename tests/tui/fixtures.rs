@@ -10,7 +10,8 @@ use twarga::model::limits::Usage;
 use twarga::model::vm::{Address, AddressSource};
 use twarga::model::{
     ConsoleKind, Event, EventId, EventType, Image, ImageKind, Limits, Operation, OperationId, OperationKind,
-    OperationState, Progress, Readiness, Role, Severity, Step, StepState, UserId, Vm, VmId, VmName, VmStatus,
+    OperationState, Progress, Readiness, Role, Severity, Step, StepState, Trust, UserId, Vm, VmId, VmName,
+    VmStatus,
 };
 use uuid::Uuid;
 
@@ -263,12 +264,16 @@ pub fn events(newest: i64, count: i64) -> Vec<Event> {
 pub fn catalogue() -> (Vec<Image>, Allowance) {
     let image = |id: &str, title: &str, readiness| Image {
         id: id.to_owned(),
+        aliases: Vec::new(),
         title: title.to_owned(),
         kind: ImageKind::Disk,
         version: "1".to_owned(),
+        end_of_life: None,
+        architecture: None,
+        trust: Trust::Local,
         default_user: "debian".to_owned(),
         min_disk_gib: 10,
-        size: 400_000_000,
+        size: Some(400_000_000),
         readiness,
     };
     let missing = Readiness::Unavailable("not on this host yet: run `make tiny`".to_owned());

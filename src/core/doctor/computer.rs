@@ -57,26 +57,32 @@ fn find(folders: &[PathBuf], name: &str) -> Option<PathBuf> {
         .find(executable)
 }
 
-/// The catalogue: the tiny guest, which needs no download, and the operator's own images.
+/// The catalogue's images that are on this host, or should be.
 pub fn images(patient: &Patient) -> Vec<Check> {
     let catalogue = Catalogue {
         tiny_dir: patient.tiny_dir.clone(),
         own: patient.state_dir.join("images.toml"),
     };
-    let check = |image: &Image| match (image.id.as_str(), &image.readiness) {
-        ("tiny", Readiness::Unavailable(reason)) => Check::warning("tiny guest", reason, "make tiny"),
-        ("tiny", Readiness::Ready) => {
-            let (version, size) = (&image.version, image.size >> 20);
-            let folder = patient.tiny_dir.display();
-            Check::ok("tiny guest", format!("version {version}, {size} MiB in {folder}"))
-        }
-        (id, Readiness::Ready) => Check::ok("image", format!("{id}: {} MiB", image.size >> 20)),
-        (id, Readiness::Unavailable(reason)) => {
-            let mend = format!("mend its entry in {}", catalogue.own.display());
-            Check::warning("image", format!("{id}: {reason}"), mend)
+    let check = |image: &Image| {
+        let size = image.size.unwrap_or_default() >> 20;
+        match (image.id.as_str(), &image.readiness) {
+            (_, Readiness::Remote) => None,
+            ("tiny", Readiness::Unavailable(reason)) => {
+                Some(Check::warning("tiny guest", reason, "make tiny"))
+            }
+            ("tiny", Readiness::Ready) => {
+                let folder = patient.tiny_dir.display();
+                let found = format!("version {}, {size} MiB in {folder}", image.version);
+                Some(Check::ok("tiny guest", found))
+            }
+            (id, Readiness::Ready) => Some(Check::ok("image", format!("{id}: {size} MiB"))),
+            (id, Readiness::Unavailable(reason)) => {
+                let mend = format!("mend its entry in {}", catalogue.own.display());
+                Some(Check::warning("image", format!("{id}: {reason}"), mend))
+            }
         }
     };
-    catalogue.images().iter().map(check).collect()
+    catalogue.images().iter().filter_map(check).collect()
 }
 
 /// Room on the state directory's disk, and memory.

@@ -1,14 +1,27 @@
 //! The catalogue: what a machine can be made from, and where its bytes are.
 //!
+//! It has the tiny guest, the operator's own images and the distributions' cloud images that can
+//! be downloaded (`assets/images.toml`), in this order; an own one with the id of another stands in
+//! its place, under all its names.
+//!
 //! An image's bytes are copied into the pool once, under names that carry their version, and
 //! shared by every machine made from it. A volume counts as whole only when its marker volume
 //! stands beside it: a copy that died half-way has none and is made again.
 
+mod digest;
 pub mod fetch;
+mod listed;
+mod offer;
 mod own;
 mod qcow2;
+#[cfg_attr(not(test), expect(dead_code, reason = "the downloader will read lists"))]
+mod sums;
 mod tiny;
 
+pub use listed::epitaph;
+pub use offer::Offer;
+
+use self::listed::Listing;
 use super::operations::{Job, Stop};
 use crate::hypervisor::{Boot, Lane, Volume, VolumeFormat};
 use crate::model::{Image, Progress};
@@ -65,20 +78,73 @@ impl Catalogue {
     /// Every entry, the ready and the others. Reads files: not for a worker.
     pub fn images(&self) -> Vec<Image> {
         let mut images = vec![tiny::entry(&self.tiny_dir)];
-        images.extend(own::entries(&self.own));
+        let listings = self.listings().unwrap_or_else(|(reason, others)| {
+            images.push(own::broken(reason));
+            others
+        });
+        images.extend(listings.iter().map(|listing| match listing {
+            Listing::Here(about, file) => own::image(about, file),
+            Listing::Elsewhere(offer) => offer.image(|keyring| keyring.exists()),
+        }));
         images
     }
 
-    /// The source of an image by id. Reads files: not for a worker.
+    /// What a downloader has to know of an image, by id or alias; `None` if it is none that can be
+    /// downloaded. Reads a file: not for a worker.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the downloader will ask for it"))]
+    pub fn offer(&self, name: &str) -> Option<Offer> {
+        match self.listing(name)? {
+            Listing::Elsewhere(offer) => Some(offer),
+            Listing::Here(..) => None,
+        }
+    }
+
+    /// The source of an image by id or alias. Reads files: not for a worker.
     ///
     /// # Errors
     /// The reason in words, with what to do about it.
-    pub fn source(&self, id: &str) -> Result<Source, String> {
-        if id == tiny::ID {
+    pub fn source(&self, name: &str) -> Result<Source, String> {
+        if name == tiny::ID {
             return tiny::find(&self.tiny_dir).map(|(_, source)| source);
         }
-        let missing = || Err("no such image; see the catalogue".to_owned());
-        own::find(&self.own, id).unwrap_or_else(missing)
+        match self.listing(name) {
+            Some(Listing::Here(about, file)) => own::source(&about, &file),
+            Some(Listing::Elsewhere(offer)) => {
+                let refusal = offer.image(|_| false).refusal();
+                Err(refusal.unwrap_or_default())
+            }
+            None => Err(epitaph(name).unwrap_or_else(|| "no such image; see the catalogue".to_owned())),
+        }
+    }
+
+    fn listing(&self, name: &str) -> Option<Listing> {
+        let mut listings = self.listings().unwrap_or_else(|(_, others)| others);
+        let by_id = listings.iter().position(|it| it.about().id == name);
+        let at = by_id.or_else(|| {
+            let named = |it: &Listing| it.about().aliases.iter().any(|it| it == name);
+            listings.iter().position(named)
+        })?;
+        Some(listings.swap_remove(at))
+    }
+
+    /// The operator's entries, then the built-in ones that they do not replace. Reads a file.
+    ///
+    /// # Errors
+    /// Why the operator's document cannot be used, and the others.
+    fn listings(&self) -> Result<Vec<Listing>, (String, Vec<Listing>)> {
+        let built_in = &listed::built_in().images;
+        let mut listings = match own::read(&self.own) {
+            Ok(listings) => listings,
+            Err(reason) => return Err((reason, built_in.clone())),
+        };
+        for listing in built_in {
+            let about = listing.about();
+            match listings.iter_mut().find(|it| it.about().id == about.id) {
+                Some(own) => own.about_mut().aliases.extend(about.aliases.iter().cloned()),
+                None => listings.push(listing.clone()),
+            }
+        }
+        Ok(listings)
     }
 }
 
@@ -218,3 +284,6 @@ impl Read for Abandonable {
         self.source.read(buffer)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,53 +1,20 @@
-//! The operator's own images: disk images that lie on this host, named in `images.toml` of the
-//! state directory. A machine's disk is an overlay on its image.
+//! The operator's own images: those of `images.toml` in the state directory that lie on this host.
+//! A machine's disk is an overlay on its image.
 //!
 //! An image file decides what QEMU opens: a header may name further files of the host. So the
 //! header is read here, in Rust, before anything else opens the file, and the format is always
 //! the one that was declared, never a guess.
 
+use super::listed::{self, Author, Listing};
+use super::offer::About;
 use super::qcow2::Qcow2;
 use super::{Form, Part, Source};
 use crate::hypervisor::VolumeFormat;
-use crate::model::{Image, ImageKind, Readiness, text};
-use serde::Deserialize;
+use crate::model::{Image, ImageKind, Readiness, Trust};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-
-/// The operator's file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    #[serde(default)]
-    image: Vec<Entry>,
-}
-
-/// One image of it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    /// As in `--image ID`: `a-z0-9.-`, starting with a letter.
-    id: String,
-    /// For people.
-    title: String,
-    /// Absolute path on this host.
-    file: PathBuf,
-    /// What it is.
-    format: Format,
-    /// Account that the image's cloud-init makes.
-    default_user: String,
-    /// Least disk, GiB, if more than the image itself asks for.
-    #[serde(default)]
-    min_disk_gib: u64,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Format {
-    Qcow2,
-    Raw,
-}
+use std::path::Path;
 
 /// What was found behind an entry.
 struct Found {
@@ -57,102 +24,73 @@ struct Found {
     disk_gib: u64,
 }
 
-/// The operator's entries of the catalogue; a file that cannot be used is one entry that says
-/// why. Reads files.
-pub fn entries(document: &Path) -> Vec<Image> {
-    let entries = match read(document) {
-        Ok(entries) => entries,
-        Err(reason) => {
-            let broken = Entry {
-                id: "images.toml".to_owned(),
-                title: "your own images".to_owned(),
-                file: document.to_owned(),
-                format: Format::Raw,
-                default_user: String::new(),
-                min_disk_gib: 0,
-            };
-            return vec![image(&broken, Err(reason))];
-        }
-    };
-    entries.iter().map(|entry| image(entry, inspect(entry))).collect()
-}
-
-/// The source of one of the operator's images; `None` if none has that id. Reads files.
+/// The operator's entries; none if there is no document. Reads a file.
 ///
 /// # Errors
-/// Why it cannot be used.
-pub fn find(document: &Path, id: &str) -> Option<Result<Source, String>> {
-    let entry = read(document).ok()?.into_iter().find(|entry| entry.id == id)?;
-    Some(inspect(&entry).map(|found| found.source))
-}
-
-fn read(document: &Path) -> Result<Vec<Entry>, String> {
-    let document = match fs::read_to_string(document) {
-        Ok(text) => toml::from_str::<Document>(&text)
-            .map_err(|error| format!("images.toml: {}", text::visible_within(&error.to_string(), 300)))?,
+/// Why the document cannot be used.
+pub fn read(document: &Path) -> Result<Vec<Listing>, String> {
+    let text = match fs::read_to_string(document) {
+        Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(format!("{}: {error}", document.display())),
     };
-    for (index, entry) in document.image.iter().enumerate() {
-        check_id(&entry.id)?;
-        if document.image[..index].iter().any(|other| other.id == entry.id) {
-            return Err(format!("images.toml names `{}` twice", entry.id));
-        }
-    }
-    Ok(document.image)
+    let listed = listed::read(&text, Author::Operator);
+    Ok(listed.map_err(|reason| format!("images.toml: {reason}"))?.images)
 }
 
-fn check_id(id: &str) -> Result<(), String> {
-    let clean = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-';
-    if id == super::tiny::ID {
-        return Err(format!("images.toml: `{id}` is twarga's own image"));
-    }
-    if id.len() > 40 || !id.starts_with(|c: char| c.is_ascii_lowercase()) || !id.chars().all(clean) {
-        let shown = text::visible_within(id, 60);
-        return Err(format!(
-            "images.toml: `{shown}` is no id: a-z, 0-9, . and -, starting with a letter"
-        ));
-    }
-    Ok(())
-}
-
-fn image(entry: &Entry, found: Result<Found, String>) -> Image {
-    let (version, size, least, readiness) = match found {
-        Ok(found) => (
-            found.version,
-            found.source.size(),
-            found.disk_gib,
-            Readiness::Ready,
-        ),
-        Err(reason) => (String::new(), 0, 0, Readiness::Unavailable(reason)),
-    };
+/// The entry that says why the document cannot be used.
+pub fn broken(reason: String) -> Image {
     Image {
-        id: entry.id.clone(),
-        title: text::visible_within(&entry.title, 80),
+        id: "images.toml".to_owned(),
+        aliases: Vec::new(),
+        title: "your own images".to_owned(),
         kind: ImageKind::Disk,
-        version,
-        default_user: text::visible_within(&entry.default_user, 32),
-        min_disk_gib: least.max(entry.min_disk_gib),
-        size,
-        readiness,
+        version: String::new(),
+        end_of_life: None,
+        architecture: None,
+        trust: Trust::Local,
+        default_user: String::new(),
+        min_disk_gib: 0,
+        size: None,
+        readiness: Readiness::Unavailable(reason),
     }
 }
 
-fn inspect(entry: &Entry) -> Result<Found, String> {
-    let shown = entry.file.display();
-    if !entry.file.is_absolute() {
+/// The entry of a disk image that lies on this host. Reads it.
+pub fn image(about: &About, file: &Path) -> Image {
+    match inspect(about, file) {
+        Ok(found) => {
+            let size = Some(found.source.size());
+            let mut image = about.image(size, Trust::Local, Readiness::Ready);
+            if image.version.is_empty() {
+                image.version = found.version;
+            }
+            image.min_disk_gib = image.min_disk_gib.max(found.disk_gib);
+            image
+        }
+        Err(reason) => about.image(None, Trust::Local, Readiness::Unavailable(reason)),
+    }
+}
+
+/// The source of a disk image that lies on this host. Reads it.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn source(about: &About, file: &Path) -> Result<Source, String> {
+    inspect(about, file).map(|found| found.source)
+}
+
+fn inspect(about: &About, file: &Path) -> Result<Found, String> {
+    let (shown, format) = (file.display(), about.format);
+    if !file.is_absolute() {
         return Err(format!("{shown}: give the whole path, from / on"));
     }
-    let format = match entry.format {
-        Format::Qcow2 => VolumeFormat::Qcow2,
-        Format::Raw => VolumeFormat::Raw,
-    };
-    let checked = Checked::open(&entry.file, format).map_err(|error| format!("{shown}: {error}"))?;
+    let checked = Checked::open(file, format).map_err(|error| format!("{shown}: {error}"))?;
     // Another content is another version: it gets a copy of its own in the pool.
     let version = format!("{:x}-{:x}", checked.size, checked.changed_at);
     let disk = Part {
-        volume: format!("image-{}-{version}", entry.id),
-        file: entry.file.clone(),
+        volume: format!("image-{}-{version}", about.id),
+        file: file.to_owned(),
         size: checked.size,
     };
     Ok(Found {
@@ -249,14 +187,23 @@ mod tests {
         );
         let document = dir.path().join("images.toml");
         fs::write(&document, text).unwrap();
-        let image = entries(&document).remove(0);
+        let image = only(&document);
         (dir, image)
+    }
+
+    /// The document's first image, as the catalogue has it.
+    fn only(document: &Path) -> Image {
+        match read(document).map(|mut listings| listings.remove(0)) {
+            Ok(Listing::Here(about, file)) => image(&about, &file),
+            Ok(Listing::Elsewhere(offer)) => offer.image(|_| false),
+            Err(reason) => broken(reason),
+        }
     }
 
     fn refusal(image: &[u8], format: &str) -> String {
         match catalogue(image, format).1.readiness {
             Readiness::Unavailable(reason) => reason,
-            Readiness::Ready => panic!("it cannot be ready"),
+            other => panic!("it cannot be {other:?}"),
         }
     }
 
@@ -267,9 +214,11 @@ mod tests {
             (image.id.as_str(), image.min_disk_gib, &image.readiness),
             ("debian-12", 2, &Readiness::Ready)
         );
-        let source = find(&dir.path().join("images.toml"), "debian-12")
-            .unwrap()
-            .unwrap();
+        let listings = read(&dir.path().join("images.toml")).unwrap();
+        let Listing::Here(about, file) = &listings[0] else {
+            panic!("it lies here")
+        };
+        let source = source(about, file).unwrap();
         let (volume, format) = source.backing().unwrap();
         assert!(volume.starts_with("image-debian-12-"), "{volume}");
         assert_eq!(format, VolumeFormat::Qcow2);
@@ -321,7 +270,7 @@ mod tests {
     fn a_file_that_cannot_be_used_is_one_entry_that_says_why() {
         let dir = tempfile::tempdir().unwrap();
         let document = dir.path().join("images.toml");
-        assert!(entries(&document).is_empty(), "none is fine");
+        assert!(read(&document).unwrap().is_empty(), "none is fine");
         for (text, why) in [
             ("[[image]]\nid = 1", "images.toml"),
             (
@@ -334,7 +283,7 @@ mod tests {
             ),
         ] {
             fs::write(&document, text).unwrap();
-            let Readiness::Unavailable(reason) = entries(&document).remove(0).readiness else {
+            let Readiness::Unavailable(reason) = only(&document).readiness else {
                 panic!("it cannot be ready")
             };
             assert!(reason.contains(why), "{reason}");

@@ -3,7 +3,7 @@
 //! recipe left the reason.
 
 use super::{Form, Part, Source};
-use crate::model::{Image, ImageKind, Readiness, text};
+use crate::model::{Image, ImageKind, Readiness, Trust, text};
 use serde::Deserialize;
 use std::path::Path;
 use std::{fs, io};
@@ -28,14 +28,18 @@ struct Manifest {
 /// Its entry of the catalogue. Reads files.
 pub fn entry(dir: &Path) -> Image {
     let (version, size, readiness) = match find(dir) {
-        Ok((version, source)) => (version, source.size(), Readiness::Ready),
-        Err(reason) => (String::new(), 0, Readiness::Unavailable(reason)),
+        Ok((version, source)) => (version, Some(source.size()), Readiness::Ready),
+        Err(reason) => (String::new(), None, Readiness::Unavailable(reason)),
     };
     Image {
         id: ID.to_owned(),
+        aliases: Vec::new(),
         title: "twarga's tiny guest (busybox, dropbear)".to_owned(),
         kind: ImageKind::Kernel,
         version,
+        end_of_life: None,
+        architecture: None,
+        trust: Trust::Local,
         default_user: USER.to_owned(),
         min_disk_gib: MIN_DISK_GIB,
         size,
@@ -96,7 +100,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let unavailable = |dir: &Path| match entry(dir).readiness {
             Readiness::Unavailable(reason) => reason,
-            Readiness::Ready => panic!("it cannot be ready"),
+            other => panic!("it cannot be {other:?}"),
         };
         assert!(unavailable(dir.path()).contains("make setup"));
         fs::write(dir.path().join("tiny.failed"), "no package \x1b[31mlists\n").unwrap();
@@ -119,7 +123,7 @@ mod tests {
         fs::write(dir.path().join("vmlinuz"), [0; 10]).unwrap();
         fs::write(dir.path().join("initramfs"), [0; 5]).unwrap();
         let image = entry(dir.path());
-        assert_eq!((image.size, &image.readiness), (15, &Readiness::Ready));
+        assert_eq!((image.size, &image.readiness), (Some(15), &Readiness::Ready));
         let (_, source) = find(dir.path()).unwrap();
         let Boot::Kernel { kernel, .. } = source.boot() else {
             panic!("tiny boots a kernel")

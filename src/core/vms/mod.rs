@@ -10,10 +10,12 @@ mod steps;
 
 use super::operations::Plan;
 use super::policy::{Permission, Relation, allows};
-use super::{Core, Ctx, Error, Machine, Result, log};
+use super::{Core, Ctx, Error, Machine, Result, images, log};
 use crate::hypervisor::{DomainState, Lane};
 use crate::model::limits::Usage;
-use crate::model::{Image, Limits, OperationId, OperationKind, User, UserId, Vm, VmId, VmStatus, text};
+use crate::model::{
+    Field, FieldError, Image, Limits, OperationId, OperationKind, User, UserId, Vm, VmId, VmStatus, text,
+};
 use crate::store::{NewOperation, NewVm, Reader, Writer};
 pub(super) use files::Files;
 pub use request::NewMachine;
@@ -148,6 +150,25 @@ impl Core {
     pub async fn images(&self, ctx: &Ctx) -> Result<Vec<Image>> {
         let catalogue = self.catalogue();
         self.inspect(ctx, move |_, _| Ok(catalogue.images())).await
+    }
+
+    /// An image by id or alias.
+    ///
+    /// # Errors
+    /// [`Error::NotSignedIn`], [`Error::NotFound`], [`Error::Invalid`] with what to take instead of
+    /// one that must not be used any more, the database's.
+    pub async fn find_image(&self, ctx: &Ctx, name: &str) -> Result<Image> {
+        let images = self.images(ctx).await?;
+        if let Some(image) = Image::find(&images, name) {
+            return Ok(image.clone());
+        }
+        match images::epitaph(name) {
+            Some(epitaph) => Err(FieldError::new(Field::Image, epitaph).into()),
+            None => Err(Error::NotFound {
+                what: "image",
+                name: text::visible_within(name, 80),
+            }),
+        }
     }
 
     /// The user's bounds and use.

@@ -1,8 +1,8 @@
 //! Checking what a person asks for, every field at once.
 
-use crate::core::images::Source;
+use crate::core::images::{self, Source};
 use crate::core::{Core, Error, Result, auth};
-use crate::model::{Field, FieldError, Image, Limits, Readiness, VmName, VmRequest, ssh_key, text};
+use crate::model::{Field, FieldError, Image, Limits, VmName, VmRequest, ssh_key, text};
 
 /// Most keys of one machine.
 const MAX_KEYS: usize = 20;
@@ -14,7 +14,7 @@ const MAX_GUEST_PASSWORD: usize = 128;
 pub struct NewMachine {
     /// Name.
     pub name: String,
-    /// Id of an image.
+    /// Id or alias of an image.
     pub image: String,
     /// Memory, MiB.
     pub memory_mib: u64,
@@ -43,7 +43,7 @@ impl NewMachine {
     /// Every field that would be refused, and why; pure, for a form that checks as it is typed.
     /// Quotas and names that are taken are found out when the machine is asked for.
     pub fn problems(&self, limits: &Limits, catalogue: &[Image]) -> Vec<FieldError> {
-        let image = catalogue.iter().find(|image| image.id == self.image);
+        let image = Image::find(catalogue, &self.image);
         let checks = [
             VmName::parse(&self.name).map(drop),
             check_image(&self.image, image),
@@ -81,10 +81,9 @@ impl Core {
             if !problems.is_empty() {
                 return Err(Error::Invalid(problems));
             }
-            let image = images.into_iter().find(|image| image.id == machine.image);
-            let default_user = image.map(|image| image.default_user).unwrap_or_default();
+            let image = Image::find(&images, &machine.image).ok_or_else(|| unknown_image(&machine.image))?;
             let source = catalogue
-                .source(&machine.image)
+                .source(&image.id)
                 .map_err(|reason| FieldError::new(Field::Image, reason))?;
             let password_hash = match machine.password.as_str() {
                 "" => None,
@@ -97,10 +96,10 @@ impl Core {
                 .collect::<std::result::Result<_, _>>()?;
             let named = Some(machine.guest_user).filter(|user| !user.is_empty());
             Ok(Checked {
-                guest_user: named.clone().unwrap_or(default_user),
+                guest_user: named.clone().unwrap_or_else(|| image.default_user.clone()),
                 request: VmRequest {
                     name: VmName::parse(&machine.name)?,
-                    image: machine.image,
+                    image: image.id.clone(),
                     memory_mib: machine.memory_mib,
                     vcpus: machine.vcpus,
                     disk_gib: machine.disk_gib,
@@ -116,18 +115,23 @@ impl Core {
 }
 
 fn check_image(id: &str, image: Option<&Image>) -> std::result::Result<(), FieldError> {
-    match image.map(|image| &image.readiness) {
-        Some(Readiness::Ready) => Ok(()),
-        Some(Readiness::Unavailable(reason)) => Err(FieldError::new(Field::Image, reason.clone())),
-        None if id.is_empty() => Err(FieldError::new(Field::Image, "choose an image")),
-        None => {
-            let reason = format!(
-                "no image `{}`; see `twarga image list`",
-                text::visible_within(id, 60)
-            );
-            Err(FieldError::new(Field::Image, reason))
-        }
+    match image.map(Image::refusal) {
+        Some(None) => Ok(()),
+        Some(Some(reason)) => Err(FieldError::new(Field::Image, reason)),
+        None => Err(unknown_image(id)),
     }
+}
+
+fn unknown_image(name: &str) -> FieldError {
+    let reason = match images::epitaph(name) {
+        Some(epitaph) => epitaph,
+        None if name.is_empty() => "choose an image".to_owned(),
+        None => {
+            let shown = text::visible_within(name, 60);
+            format!("no image `{shown}`; see `twarga image list`")
+        }
+    };
+    FieldError::new(Field::Image, reason)
 }
 
 fn check_least_disk(disk_gib: u64, image: Option<&Image>) -> std::result::Result<(), FieldError> {

@@ -5,15 +5,18 @@
 //! The help texts beside the shapes are what help and man page show.
 
 mod consoles;
+mod image;
 
 pub(super) use consoles::{CONSOLE_HELP, RECORDING_HELP, idle};
 pub use consoles::{ConsoleShape, EndedShape, RecordShape, RecordingShape, RemovedShape};
+pub(super) use image::IMAGE_HELP;
+pub use image::ImageShape;
 
 use crate::core::doctor::Check;
 use crate::core::log::ChainReport;
 use crate::core::{Ctx, DomainState, Foreign, Machine};
 use crate::model::text::visible;
-use crate::model::{Event, Image, ImageKind, Operation, Readiness, Step};
+use crate::model::{Event, Operation, Step};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -208,45 +211,6 @@ pub struct ActedShape {
     pub operation: OperationShape,
     /// What it was done to, as it is now.
     pub machine: Option<MachineShape>,
-}
-
-/// An image of the catalogue.
-#[derive(Debug, Serialize)]
-pub struct ImageShape {
-    id: String,
-    title: String,
-    kind: ImageKind,
-    version: String,
-    default_user: String,
-    min_disk_gib: u64,
-    size: u64,
-    ready: bool,
-    reason: Option<String>,
-}
-
-pub(super) const IMAGE_HELP: &str = "\
-JSON: an image (`list`: an array of them) has
-  id, title, kind (kernel|disk), version, default_user, min_disk_gib, size (bytes on this host),
-  ready, reason (why it is not ready)";
-
-impl From<&Image> for ImageShape {
-    fn from(image: &Image) -> Self {
-        let reason = match &image.readiness {
-            Readiness::Ready => None,
-            Readiness::Unavailable(reason) => Some(visible(reason).into_owned()),
-        };
-        Self {
-            id: visible(&image.id).into_owned(),
-            title: visible(&image.title).into_owned(),
-            kind: image.kind,
-            version: visible(&image.version).into_owned(),
-            default_user: visible(&image.default_user).into_owned(),
-            min_disk_gib: image.min_disk_gib,
-            size: image.size,
-            ready: reason.is_none(),
-            reason,
-        }
-    }
 }
 
 /// An event of the log.

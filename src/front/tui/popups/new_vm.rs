@@ -8,7 +8,7 @@ use crate::front::tui::widgets::form as fields;
 use crate::front::tui::widgets::frame::popup;
 use crate::front::tui::widgets::pen::{Pen, row, wrap};
 use crate::front::tui::words;
-use crate::model::{Field, FieldError, Image, Limits, Readiness};
+use crate::model::{Field, FieldError, Image, Limits};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -98,10 +98,7 @@ impl NewVm {
             .map(|image| Choice {
                 id: image.id.clone(),
                 label: format!("{} {}", image.id, image.version),
-                unavailable: match &image.readiness {
-                    Readiness::Ready => None,
-                    Readiness::Unavailable(reason) => Some(reason.clone()),
-                },
+                unavailable: image.refusal(),
             })
             .collect();
         let at = options
