@@ -145,7 +145,7 @@ fn what_is_not_there_is_not_found() {
     bench.run(image).expect(5).says(&["windows", "twarga image list"]);
     bench
         .run("image show centos7")
-        .expect(3)
+        .expect(2)
         .says(&["CentOS 7 ended", "`rocky-9`"]);
     let run = bench.run("vm destroy nowhere --yes --json");
     run.expect(5);

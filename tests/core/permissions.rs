@@ -56,6 +56,11 @@ const TABLE: &[Row] = &[
         [OUT, YES, YES, YES, YES],
     ),
     (
+        "find_image",
+        ask!(core, ctx, it => core.find_image(&ctx, "tiny")),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
         "allowance",
         ask!(core, ctx, it => core.allowance(&ctx)),
         [OUT, YES, YES, YES, YES],

@@ -14,7 +14,6 @@ mod listed;
 mod offer;
 mod own;
 mod qcow2;
-#[cfg_attr(not(test), expect(dead_code, reason = "the downloader will read lists"))]
 mod sums;
 mod tiny;
 

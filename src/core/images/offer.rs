@@ -194,7 +194,6 @@ impl Proof {
     }
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the downloader will use it"))]
 fn last_part(url: &str) -> &str {
     let path = url.split(['?', '#']).next().unwrap_or(url);
     path.rsplit('/').next().unwrap_or(path)

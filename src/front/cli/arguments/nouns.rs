@@ -162,7 +162,7 @@ pub enum ImageCommand {
     /// Show one image
     #[command(after_long_help = shape::IMAGE_HELP)]
     Show {
-        /// Its id
+        /// Its id or another of its names
         id: String,
     },
 }
