@@ -47,6 +47,7 @@ const PRIVATE_CRATES: &[(&str, &str)] = &[
     ("virt", "hypervisor::libvirt"),
     ("virt_sys", "hypervisor::libvirt"),
     ("rusqlite", "store"),
+    ("reqwest", "core::images::fetch"),
     ("ratatui", "front"),
     ("crossterm", "front"),
     ("tui_input", "front"),

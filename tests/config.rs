@@ -101,6 +101,31 @@ fn root_keeps_its_state_where_the_system_does() {
 }
 
 #[test]
+fn proxies_come_from_the_setting_else_from_the_environment_but_never_from_a_tenants() {
+    let proxy = |computer: &Computer, origin| {
+        let config = Config::load(&computer.surroundings(), &computer.flags, origin).unwrap();
+        config.images.fetch.proxies.https
+    };
+    let computer = Computer::new().variable("HTTPS_PROXY", "http://proxy:3128");
+    assert_eq!(
+        proxy(&computer, Origin::Local).as_deref(),
+        Some("http://proxy:3128")
+    );
+    assert_eq!(proxy(&computer, Origin::Tenant), None);
+    let computer = computer.file("[images]\nproxy = \"none\"");
+    assert_eq!(proxy(&computer, Origin::Local), None);
+    let computer = computer.file("[images]\nproxy = \"other:8080\"");
+    assert_eq!(proxy(&computer, Origin::Tenant).as_deref(), Some("other:8080"));
+    let refusal = computer
+        .file("[images]\nproxy = \"socks5://me:secret@x\"")
+        .refusal();
+    assert!(
+        refusal.contains("images.proxy") && !refusal.contains("secret"),
+        "{refusal}"
+    );
+}
+
+#[test]
 fn the_example_shows_every_setting_with_its_default() {
     let is_setting = |line: &&str| line.starts_with('#') && !line.starts_with("# ") && line.len() > 1;
     let uncommented: String = EXAMPLE

@@ -5,6 +5,7 @@
 //! the names.
 
 use super::consoles::Consoles;
+use super::images::Images;
 use crate::model::{Limits, Theme};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
@@ -30,6 +31,8 @@ pub struct File {
     pub limits: Limits,
     /// Accounts and sessions.
     pub accounts: Accounts,
+    /// Images and their downloads.
+    pub images: Images,
     /// Guests' terminals.
     pub consoles: Consoles,
     /// Parts that can be switched off.
@@ -165,6 +168,7 @@ impl Default for File {
             machines: Machines::default(),
             limits: Limits::default(),
             accounts: Accounts::default(),
+            images: Images::default(),
             consoles: Consoles::default(),
             features: Features::default(),
             screen: Screen::default(),
@@ -252,6 +256,7 @@ impl File {
             self.accounts.idle_lock_minutes,
             0..=1_440,
         )?;
+        self.images.check()?;
         self.consoles.check()?;
         within("log.keep_days", self.log.keep_days, 1..=366)?;
         // 256 bits: what HMAC-SHA256 can use (RFC 7518, 3.2).

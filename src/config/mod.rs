@@ -7,6 +7,7 @@
 
 mod consoles;
 pub mod file;
+mod images;
 mod layers;
 mod seed;
 mod surroundings;
@@ -15,6 +16,7 @@ pub use file::{Accel, Features, Level};
 pub use layers::{keys, variable_name};
 pub use surroundings::{Folders, Surroundings};
 
+use crate::core::fetch;
 use crate::core::{ConsoleSettings, Origin, Settings};
 use crate::model::Theme;
 use file::{AUTO, File};
@@ -34,6 +36,8 @@ pub struct Config {
     pub core: Settings,
     /// libvirt's part.
     pub hypervisor: Hypervisor,
+    /// Downloads of images.
+    pub images: Images,
     /// Parts that can be switched off.
     pub features: Features,
     /// Colours for users who have not chosen.
@@ -63,6 +67,15 @@ pub struct Hypervisor {
     pub network: String,
     /// libvirt storage pool of machines' files.
     pub pool: String,
+}
+
+/// Downloads of images.
+#[derive(Clone, Debug)]
+pub struct Images {
+    /// How they are made.
+    pub fetch: fetch::Settings,
+    /// Bytes an image may have at most, as it comes and unpacked.
+    pub limit: u64,
 }
 
 /// The log files.
@@ -137,7 +150,14 @@ impl Config {
             check_mode(path, text)?;
         }
         let file = file.map(|(path, _)| path);
-        let config = Self::build(settings, surroundings)?;
+        // A tenant's variables count for nothing, those that name proxies neither.
+        let variable = |name: &str| match origin {
+            Origin::Local => surroundings.variable(name).map(str::to_owned),
+            Origin::Tenant => None,
+        };
+        let fetch = settings.images.fetch(variable);
+        let mut config = Self::build(settings, surroundings)?;
+        config.images.fetch = fetch;
         let level = louder(config.log.level, flags.verbose);
         let log = Log { level, ..config.log };
         Ok(Self {
@@ -165,6 +185,10 @@ impl Config {
                 accel: settings.hypervisor.accel,
                 network: settings.hypervisor.network,
                 pool: settings.hypervisor.pool,
+            },
+            images: Images {
+                fetch: settings.images.fetch(|_| None),
+                limit: settings.images.limit(),
             },
             features: settings.features,
             theme: settings.screen.theme,

@@ -106,6 +106,11 @@ const BREACHES: &[(&str, &str, &str)] = &[
         "only store may name rusqlite",
     ),
     (
+        "core/images/mod.rs",
+        "use reqwest::Client;",
+        "only core::images::fetch may name reqwest",
+    ),
+    (
         "core/mod.rs",
         "fn f<T: ratatui::backend::Backend>(t: T) {}",
         "only front may name ratatui",

@@ -7,6 +7,7 @@ use super::error::{FetchError, Refusal, chain, shown};
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{NoProxy, Proxy, Response, StatusCode, redirect};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -15,7 +16,7 @@ use url::Url;
 const REDIRECTS: usize = 5;
 
 /// Through which proxies downloads go. Nothing here reads the environment: `config` does.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Proxies {
     /// For http:// addresses.
     pub http: Option<String>,
@@ -23,6 +24,19 @@ pub struct Proxies {
     pub https: Option<String>,
     /// Hosts that are asked directly, separated by commas.
     pub except: Option<String>,
+}
+
+/// Without what is in them: a proxy's address may hold a password.
+impl fmt::Debug for Proxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let set = |it: &Option<String>| it.is_some();
+        let Self { http, https, except } = self;
+        f.debug_struct("Proxies")
+            .field("http", &set(http))
+            .field("https", &set(https))
+            .field("except", except)
+            .finish()
+    }
 }
 
 impl Proxies {
@@ -37,6 +51,12 @@ impl Proxies {
             https: either("https_proxy").or(all),
             except: either("no_proxy"),
         }
+    }
+
+    /// Whether each is an address that a client can be made with.
+    pub fn are_sound(&self) -> bool {
+        let given = [&self.http, &self.https];
+        given.into_iter().flatten().all(|it| proxy_url(it).is_some())
     }
 
     /// One proxy for everything.
