@@ -17,7 +17,7 @@ async fn a_flipped_bit_is_found_and_nothing_is_kept() {
     else {
         panic!("{error:?}")
     };
-    assert_eq!((expected, told), (sha512(&image()), got));
+    assert_eq!((*expected, *told), (sha512(&image()), got));
     assert_eq!(server.seen().len(), 1, "a whole file that is wrong is wrong");
 }
 

@@ -130,15 +130,16 @@ impl Client {
         let mut proxies = Vec::new();
         let mut names = BTreeSet::new();
         let except = settings.proxies.except.as_deref().and_then(NoProxy::from_string);
-        let ways: [(_, fn(Url) -> reqwest::Result<Proxy>); 2] = [
-            (&settings.proxies.http, Proxy::http),
-            (&settings.proxies.https, Proxy::https),
-        ];
-        for (address, make) in ways {
+        let given = [&settings.proxies.http, &settings.proxies.https];
+        for (address, scheme) in given.into_iter().zip(["http", "https"]) {
             let Some(address) = address else { continue };
             let url = proxy_url(address).ok_or_else(|| fail("a proxy is `http://host:port`".to_owned()))?;
             names.extend(url.host_str().map(str::to_owned));
-            let proxy = make(url).map_err(|error| fail(chain(&error.without_url())))?;
+            let proxy = match scheme {
+                "http" => Proxy::http(url),
+                _ => Proxy::https(url),
+            };
+            let proxy = proxy.map_err(|error| fail(chain(&error.without_url())))?;
             proxies.push(proxy.no_proxy(except.clone()));
         }
         let names = Arc::new(names);

@@ -108,9 +108,9 @@ pub enum FetchError {
         /// The address, as [`shown`].
         url: String,
         /// What was promised.
-        expected: Digest,
+        expected: Box<Digest>,
         /// What came.
-        got: Digest,
+        got: Box<Digest>,
     },
     /// The disk has no room.
     #[error(

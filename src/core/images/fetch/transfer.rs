@@ -283,7 +283,7 @@ impl<P: FnMut(Progress), C: Future<Output = ()>> Transfer<'_, P, C> {
             return self.fetched(got, url).await.map_err(with);
         };
         self.start_over().await.map_err(with)?;
-        let url = shown(url);
+        let (url, expected, got) = (shown(url), Box::new(expected), Box::new(got));
         Err(with(FetchError::Mismatch { url, expected, got }))
     }
 
