@@ -3,10 +3,10 @@
 //! of this host, plain http and private addresses: it is the operator's word. The one that twarga
 //! brings may not.
 
-use super::digest::Digest;
 use super::offer::{About, Compression, Firmware, Offer, Proof, Signature, SignatureForm};
 use crate::hypervisor::VolumeFormat;
 use crate::model::Architecture;
+use crate::model::Digest;
 use crate::model::text::visible_within;
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -289,7 +289,10 @@ impl Entry {
 }
 
 fn pinned(field: &str, hex: &str) -> Result<Proof, String> {
-    let digest = Digest::from_hex(hex).filter(|digest| digest.algorithm() == field);
+    let digest = hex
+        .parse::<Digest>()
+        .ok()
+        .filter(|digest| digest.algorithm() == field);
     digest.map(Proof::Pinned).ok_or_else(|| {
         let digits = if field == "sha256" { 64 } else { 128 };
         format!("`{field}` is {digits} hexadecimal digits")

@@ -8,7 +8,6 @@
 //! shared by every machine made from it. A volume counts as whole only when its marker volume
 //! stands beside it: a copy that died half-way has none and is made again.
 
-mod digest;
 pub mod fetch;
 mod listed;
 mod offer;

@@ -1,9 +1,9 @@
 //! An image that can be downloaded: everything that a downloader has to know, and nothing that it
 //! would have to look up.
 
-use super::digest::Digest;
 use super::sums::Sums;
 use crate::hypervisor::VolumeFormat;
+use crate::model::Digest;
 use crate::model::{Architecture, Image, ImageKind, Readiness, Trust};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};

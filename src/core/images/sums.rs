@@ -11,7 +11,7 @@
 //! clear signature gives [`Sums::parse`] what the checker printed, or the envelope itself, whose
 //! inside is all that counts then.
 
-use super::digest::Digest;
+use crate::model::Digest;
 use crate::model::text::visible_within;
 use std::collections::HashMap;
 
@@ -154,7 +154,7 @@ fn read(line: &str) -> Result<Line<'_>, String> {
     }
     let name = rest.trim_start_matches([' ', '\t']);
     let name = name.strip_prefix('*').unwrap_or(name);
-    match Digest::from_hex(hex) {
+    match hex.parse::<Digest>().ok() {
         Some(digest) if name.is_empty() => Ok(Line::Alone(digest)),
         Some(digest) => Ok(Line::Named(name, digest)),
         // MD5, SHA-1, SHA-224, SHA-384: true digests, and not what is looked for.
@@ -173,7 +173,10 @@ fn bsd<'a>(algorithm: &str, rest: &'a str) -> Result<Line<'a>, String> {
     let Some((name, hex)) = rest.rsplit_once(") = ") else {
         return Ok(Line::Nothing);
     };
-    let digest = Digest::from_hex(hex).filter(|digest| digest.algorithm() == wanted);
+    let digest = hex
+        .parse::<Digest>()
+        .ok()
+        .filter(|digest| digest.algorithm() == wanted);
     let digest = digest.ok_or_else(|| {
         let shown = visible_within(name, 100);
         format!("the list's {algorithm} digest of {shown} is not {digits} hexadecimal digits")
