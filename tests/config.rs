@@ -104,7 +104,7 @@ fn root_keeps_its_state_where_the_system_does() {
 fn proxies_come_from_the_setting_else_from_the_environment_but_never_from_a_tenants() {
     let proxy = |computer: &Computer, origin| {
         let config = Config::load(&computer.surroundings(), &computer.flags, origin).unwrap();
-        config.images.fetch.proxies.https
+        config.core.images.fetch.proxies.https
     };
     let computer = Computer::new().variable("HTTPS_PROXY", "http://proxy:3128");
     assert_eq!(

@@ -16,8 +16,7 @@ pub use file::{Accel, Features, Level};
 pub use layers::{keys, variable_name};
 pub use surroundings::{Folders, Surroundings};
 
-use crate::core::fetch;
-use crate::core::{ConsoleSettings, Origin, Settings};
+use crate::core::{ConsoleSettings, ImageSettings, Origin, Settings};
 use crate::model::Theme;
 use file::{AUTO, File};
 use layers::Layers;
@@ -36,8 +35,6 @@ pub struct Config {
     pub core: Settings,
     /// libvirt's part.
     pub hypervisor: Hypervisor,
-    /// Downloads of images.
-    pub images: Images,
     /// Parts that can be switched off.
     pub features: Features,
     /// Colours for users who have not chosen.
@@ -67,15 +64,6 @@ pub struct Hypervisor {
     pub network: String,
     /// libvirt storage pool of machines' files.
     pub pool: String,
-}
-
-/// Downloads of images.
-#[derive(Clone, Debug)]
-pub struct Images {
-    /// How they are made.
-    pub fetch: fetch::Settings,
-    /// Bytes an image may have at most, as it comes and unpacked.
-    pub limit: u64,
 }
 
 /// The log files.
@@ -157,7 +145,7 @@ impl Config {
         };
         let fetch = settings.images.fetch(variable);
         let mut config = Self::build(settings, surroundings)?;
-        config.images.fetch = fetch;
+        config.core.images.fetch = fetch;
         let level = louder(config.log.level, flags.verbose);
         let log = Log { level, ..config.log };
         Ok(Self {
@@ -185,10 +173,6 @@ impl Config {
                 accel: settings.hypervisor.accel,
                 network: settings.hypervisor.network,
                 pool: settings.hypervisor.pool,
-            },
-            images: Images {
-                fetch: settings.images.fetch(|_| None),
-                limit: settings.images.limit(),
             },
             features: settings.features,
             theme: settings.screen.theme,
@@ -272,6 +256,10 @@ fn core_settings(settings: &File, surroundings: &Surroundings) -> Result<Setting
             record: settings.consoles.record,
             keep_recordings: Duration::from_secs(settings.consoles.keep_recordings_days * 86_400),
             longest_recording: settings.consoles.longest_recording_mib << 20,
+        },
+        images: ImageSettings {
+            fetch: settings.images.fetch(|_| None),
+            limit: settings.images.limit(),
         },
         secret_key: (settings.secret_key != AUTO).then(|| settings.secret_key.clone()),
     })

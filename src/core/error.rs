@@ -5,6 +5,7 @@ use crate::hypervisor;
 use crate::model::{FieldError, OperationId};
 use crate::store;
 use jiff::Timestamp;
+use std::path::Path;
 
 /// A refused or failed core operation.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,9 @@ pub enum Error {
     /// The database refused or failed.
     #[error(transparent)]
     Store(store::Error),
+    /// An image cannot be had: its addresses, its bytes or itself are not as they should be.
+    #[error("{0}")]
+    Image(String),
     /// The operating system refused something about a file of the state directory.
     #[error("{what}: {reason}")]
     Io {
@@ -65,6 +69,16 @@ pub enum Error {
 
 /// What core operations return.
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// The system's refusal about a file.
+    pub(super) fn of_file(doing: &str, path: &Path, error: &std::io::Error) -> Self {
+        Self::Io {
+            what: format!("{doing} {}", path.display()),
+            reason: error.to_string(),
+        }
+    }
+}
 
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {

@@ -23,7 +23,7 @@ pub use consoles::{Console, ConsoleSettings, Opening};
 pub use ctx::{Ctx, Origin, Source};
 pub use error::{Error, Result};
 pub use feed::{Foreign, Health, Keeping, Load, Machine, View, Watch};
-pub use images::fetch;
+pub use images::{Local, OnStage, Stage, fetch};
 pub use keeper::{Keeper, KeeperKind};
 pub use log::LogQuery;
 pub use operations::OperationQuery;
@@ -40,10 +40,11 @@ use crate::hypervisor::{Caller, Hypervisor};
 use crate::model::Limits;
 use crate::store::{Epoch, Reader, Store, Writer};
 use auth::Tokens;
-use images::Catalogue;
+use images::{Catalogue, Library};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -75,8 +76,28 @@ pub struct Settings {
     pub leftovers: Duration,
     /// Consoles and recordings.
     pub consoles: ConsoleSettings,
+    /// Downloads of images.
+    pub images: ImageSettings,
     /// Given key that signs session tokens; else one is made in the state directory.
     pub secret_key: Option<String>,
+}
+
+/// How images are downloaded.
+#[derive(Clone, Debug)]
+pub struct ImageSettings {
+    /// How downloads are made.
+    pub fetch: fetch::Settings,
+    /// Bytes an image may have at most, as it comes and unpacked.
+    pub limit: u64,
+}
+
+impl Default for ImageSettings {
+    fn default() -> Self {
+        Self {
+            fetch: fetch::Settings::default(),
+            limit: 32 << 30,
+        }
+    }
 }
 
 /// What a core is assembled from.
@@ -105,8 +126,8 @@ struct Inner {
     hashing: Semaphore,
     world: feed::World,
     consoles: consoles::Here,
-    /// One copy of an image into the pool at a time.
-    importing: tokio::sync::Mutex<()>,
+    /// One at a time brings an image to this host and into the pool.
+    importing: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Core {
@@ -130,7 +151,7 @@ impl Core {
             world: feed::World::new(),
             consoles: consoles::Here::new(),
             hypervisor: Caller::new(hypervisor),
-            importing: tokio::sync::Mutex::default(),
+            importing: Mutex::default(),
             hashing: Semaphore::new(auth::HASHES_AT_ONCE),
             settings,
             store,
@@ -152,8 +173,12 @@ impl Core {
         self.0.store.instance()
     }
 
-    fn importing(&self) -> &tokio::sync::Mutex<()> {
-        &self.0.importing
+    /// The turn to bring an image, by its name.
+    fn importing(&self, image: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.0.importing.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody waits for those that only this table knows.
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        turns.entry(image.to_owned()).or_default().clone()
     }
 
     fn settings(&self) -> &Settings {
@@ -164,7 +189,12 @@ impl Core {
         Catalogue {
             tiny_dir: self.settings().tiny_dir.clone(),
             own: self.settings().state_dir.join("images.toml"),
+            library: self.library(),
         }
+    }
+
+    fn library(&self) -> Library {
+        Library::of(&self.settings().state_dir)
     }
 
     fn tokens(&self) -> &Tokens {

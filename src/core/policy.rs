@@ -31,11 +31,15 @@ pub enum Permission {
     SeeRecording,
     /// Say whether a machine is recorded; remove what was.
     ChangeRecording,
+    /// Download an image of the catalogue.
+    BringImage,
+    /// Remove a downloaded image.
+    RemoveImage,
 }
 
 impl Permission {
     /// Every permission, for the matrix test.
-    pub const ALL: [Permission; 13] = [
+    pub const ALL: [Permission; 15] = [
         Self::SeeMachine,
         Self::CreateMachine,
         Self::ActOnMachine,
@@ -49,6 +53,8 @@ impl Permission {
         Self::EndConsole,
         Self::SeeRecording,
         Self::ChangeRecording,
+        Self::BringImage,
+        Self::RemoveImage,
     ];
 
     /// For a refusal: `you may not …`.
@@ -67,6 +73,8 @@ impl Permission {
             Self::EndConsole => "end this console",
             Self::SeeRecording => "see this recording",
             Self::ChangeRecording => "change what is recorded of this machine",
+            Self::BringImage => "download images",
+            Self::RemoveImage => "remove images",
         }
     }
 }
@@ -98,9 +106,10 @@ pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
                 | SeeConsole
                 | EndConsole
                 | SeeRecording
-                | ChangeRecording,
+                | ChangeRecording
+                | RemoveImage,
             _
-        ) | (Role::Admin, CreateMachine | ChangeAccount, Own)
+        ) | (Role::Admin, CreateMachine | ChangeAccount | BringImage, Own)
             | (
                 Role::Auditor,
                 SeeMachine | SeeForeign | SeeLog | VerifyLog | SeeConsole | SeeRecording,
@@ -118,7 +127,8 @@ pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
                     | SeeConsole
                     | EndConsole
                     | SeeRecording
-                    | ChangeRecording,
+                    | ChangeRecording
+                    | BringImage,
                 Own
             )
     )
@@ -129,7 +139,11 @@ mod tests {
     use super::*;
 
     /// The whole table, written out by hand: (permission, relation, user, auditor, admin).
-    const MATRIX: [(Permission, Relation, bool, bool, bool); 26] = [
+    const MATRIX: [(Permission, Relation, bool, bool, bool); 30] = [
+        (Permission::BringImage, Relation::Own, true, false, true),
+        (Permission::BringImage, Relation::Others, false, false, false),
+        (Permission::RemoveImage, Relation::Own, false, false, true),
+        (Permission::RemoveImage, Relation::Others, false, false, true),
         (Permission::SeeMachine, Relation::Own, true, true, true),
         (Permission::SeeMachine, Relation::Others, false, true, true),
         (Permission::CreateMachine, Relation::Own, true, false, true),

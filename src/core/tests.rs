@@ -4,7 +4,7 @@
 use super::keeper::KeeperKind;
 use super::operations::{Job, Stop};
 use super::{Core, Error, Parts, Registration, Settings, Source, time::system_clock};
-use crate::core::{ConsoleSettings, NewMachine, Origin};
+use crate::core::{ConsoleSettings, ImageSettings, NewMachine, Origin};
 use crate::hypervisor::sim::{Script, Sim};
 use crate::hypervisor::{self, Lane};
 use crate::model::{Limits, RecordingMode};
@@ -48,6 +48,7 @@ pub(super) async fn core() -> (Core, TempDir) {
                 keep_recordings: Duration::from_secs(86_400),
                 longest_recording: 1 << 20,
             },
+            images: ImageSettings::default(),
             secret_key: None,
         },
         store,

@@ -45,7 +45,7 @@ impl Architecture {
 }
 
 /// What vouches for an image's bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Trust {
     /// Nothing: neither a digest, nor a signature, nor TLS.
     #[serde(rename = "nothing")]
@@ -125,11 +125,7 @@ impl Image {
     /// Why no machine can be made from it now, with what to do about it; `None` if one can.
     pub fn refusal(&self) -> Option<String> {
         match &self.readiness {
-            Readiness::Ready => None,
-            Readiness::Remote => Some(format!(
-                "{} is not on this host yet; `twarga image pull {}`",
-                self.id, self.id
-            )),
+            Readiness::Ready | Readiness::Remote => None,
             Readiness::Unavailable(reason) => Some(reason.clone()),
         }
     }
@@ -175,14 +171,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_elsewhere_says_how_to_get_it() {
+    fn what_is_elsewhere_is_brought_and_what_is_nowhere_says_why() {
         let mut image = image("debian-12", &[]);
-        let refusal = image.refusal().unwrap();
-        assert_eq!(
-            refusal,
-            "debian-12 is not on this host yet; `twarga image pull debian-12`"
-        );
-        image.readiness = Readiness::Ready;
         assert_eq!(image.refusal(), None);
+        image.readiness = Readiness::Unavailable("no such file".to_owned());
+        assert_eq!(image.refusal().as_deref(), Some("no such file"));
     }
 }

@@ -19,9 +19,10 @@ use uuid::Uuid;
 const APPLICATION_ID: i32 = 0x7477_6172;
 
 /// Every migration, in order; never changed once released.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0002_consoles.sql"),
+    include_str!("../../migrations/0003_images.sql"),
 ];
 
 /// What the file holds.

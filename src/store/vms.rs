@@ -46,6 +46,36 @@ impl Reader<'_> {
             vm,
         )
     }
+    /// The volume of an image that a machine stands on, if it is known.
+    pub fn vm_base(&self, id: VmId) -> Result<Option<String>> {
+        let found = self.row(
+            "reading a machine's image",
+            "SELECT base FROM vms WHERE id = ?1",
+            [id.0],
+            |row| row.get(0),
+        )?;
+        Ok(found.flatten())
+    }
+    /// How many machines were made from each image, by its id: of one owner, or of all.
+    pub fn image_uses(&self, owner: Option<UserId>) -> Result<Vec<(String, u64)>> {
+        self.rows(
+            "counting the machines of images",
+            "SELECT image AS what, count(*) AS machines FROM vms
+             WHERE removed_at IS NULL AND (?1 IS NULL OR owner = ?1) GROUP BY image",
+            [owner.map(|it| it.0)],
+            count,
+        )
+    }
+    /// How many machines stand on each volume of an image.
+    pub fn bases(&self) -> Result<Vec<(String, u64)>> {
+        self.rows(
+            "counting the machines of images",
+            "SELECT base AS what, count(*) AS machines FROM vms
+             WHERE base IS NOT NULL AND removed_at IS NULL GROUP BY base",
+            [],
+            count,
+        )
+    }
     /// Machines that are gone, with no operation at work on them, whose UUIDs begin so.
     pub fn gone_vms(&self, uuid_beginning: &str) -> Result<Vec<Vm>> {
         self.rows(
@@ -177,6 +207,15 @@ impl Writer<'_> {
             params![id.0, port],
         )
     }
+    /// Notes which volume of an image a machine stands on.
+    pub fn set_vm_base(&self, id: VmId, volume: &str) -> Result<()> {
+        self.change_one(
+            "machine",
+            "noting a machine's image",
+            "UPDATE vms SET base = ?2 WHERE id = ?1 AND removed_at IS NULL",
+            params![id.0, volume],
+        )
+    }
     /// Turns a machine's row into a tombstone: its name is free again, its id is not.
     pub fn remove_vm(&self, id: VmId) -> Result<()> {
         self.change_one(
@@ -196,6 +235,10 @@ impl Writer<'_> {
         )?;
         if held { Err(Error::Taken("port")) } else { Ok(()) }
     }
+}
+
+fn count(row: &Row<'_>) -> rusqlite::Result<(String, u64)> {
+    Ok((row.get("what")?, unsigned(row, "machines")?))
 }
 
 fn vm(row: &Row<'_>) -> rusqlite::Result<Vm> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use twarga::core::{
-    Action, ConsoleSettings, Core, Ctx, Keeper, KeeperKind, Machine, NewMachine, Origin, Parts, Registration,
-    Settings, Source, View, time::system_clock,
+    Action, ConsoleSettings, Core, Ctx, ImageSettings, Keeper, KeeperKind, Machine, NewMachine, Origin,
+    Parts, Registration, Settings, Source, View, time::system_clock,
 };
 use twarga::hypervisor::sim::{Guest, Inventory, Script, Sim};
 use twarga::model::{Limits, Operation, OperationId, OperationState, RecordingMode, VmId};
@@ -64,6 +64,7 @@ impl Bench {
                 keep_recordings: Duration::from_secs(86_400),
                 longest_recording: 1 << 20,
             },
+            images: ImageSettings::default(),
             secret_key: None,
         };
         Self {

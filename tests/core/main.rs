@@ -6,10 +6,15 @@
     reason = "a test may stop at the first surprise"
 )]
 
+#[allow(dead_code, reason = "the stories of downloads use the rest")]
+#[path = "../support/http.rs"]
+mod http;
+
 mod accounts;
 mod bench;
 mod consoles;
 mod faults;
+mod images;
 mod keepers;
 mod machines;
 mod permissions;

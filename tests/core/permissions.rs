@@ -61,6 +61,21 @@ const TABLE: &[Row] = &[
         [OUT, YES, YES, YES, YES],
     ),
     (
+        "image_uses",
+        ask!(core, ctx, it => core.image_uses(&ctx)),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
+        "pull_image",
+        ask!(core, ctx, it => core.pull_image(&ctx, "tiny", &mut |_, _| {})),
+        [OUT, YES, YES, NO, YES],
+    ),
+    (
+        "remove_image",
+        ask!(core, ctx, it => core.remove_image(&ctx, "tiny")),
+        [OUT, NO, NO, NO, YES],
+    ),
+    (
         "allowance",
         ask!(core, ctx, it => core.allowance(&ctx)),
         [OUT, YES, YES, YES, YES],

@@ -1,7 +1,7 @@
 //! The computer itself: programs, the tiny guest, room, memory and the clock.
 
 use super::{Check, Patient};
-use crate::core::images::Catalogue;
+use crate::core::images::{Catalogue, Library};
 use crate::model::{Image, Readiness};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,6 +62,7 @@ pub fn images(patient: &Patient) -> Vec<Check> {
     let catalogue = Catalogue {
         tiny_dir: patient.tiny_dir.clone(),
         own: patient.state_dir.join("images.toml"),
+        library: Library::of(&patient.state_dir),
     };
     let check = |image: &Image| {
         let size = image.size.unwrap_or_default() >> 20;

@@ -136,7 +136,6 @@ impl About {
     }
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the downloader will use them"))]
 impl Offer {
     /// The name that the publisher gave the file: the last part of its address, as it is written
     /// there.

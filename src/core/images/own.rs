@@ -117,6 +117,15 @@ pub fn open(file: &Path, size: u64, format: VolumeFormat) -> io::Result<Box<dyn 
     Ok(Box::new(io::Cursor::new(checked.header).chain(checked.rest)))
 }
 
+/// The bytes of an image file and of the disk in it. Reads it.
+///
+/// # Errors
+/// What is wrong with it, to be said after its name.
+pub fn examine(file: &Path, format: VolumeFormat) -> Result<(u64, u64), String> {
+    let checked = Checked::open(file, format).map_err(|error| error.to_string())?;
+    Ok((checked.size, checked.virtual_size))
+}
+
 /// An image file that was opened and may be used.
 struct Checked {
     /// Bytes.
@@ -219,7 +228,7 @@ mod tests {
             panic!("it lies here")
         };
         let source = source(about, file).unwrap();
-        let (volume, format) = source.backing().unwrap();
+        let (volume, format) = source.backing(None).unwrap();
         assert!(volume.starts_with("image-debian-12-"), "{volume}");
         assert_eq!(format, VolumeFormat::Qcow2);
     }

@@ -239,6 +239,19 @@ impl Job {
         }
     }
 
+    /// Ready when there is a reason to stop; [`Self::stopped`] tells which. It borrows nothing.
+    pub fn stop_signal(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (core, id) = (self.core.clone(), self.id);
+        let (mut truth, mut ending) = (core.world().subscribe(), self.ending.clone());
+        async move {
+            let cancelled = async { while !core.is_cancel_requested(id) && truth.changed().await.is_ok() {} };
+            tokio::select! {
+                _ = ending.wait_for(|&ending| ending) => {}
+                () = cancelled => {}
+            }
+        }
+    }
+
     /// Waits, and does not care whether somebody cancels: that is what is being done.
     ///
     /// # Errors
@@ -254,11 +267,7 @@ impl Job {
 
     /// Whether somebody asked for the operation to be cancelled.
     pub fn cancel_requested(&self) -> bool {
-        let truth = self.core.world().now();
-        truth
-            .operations
-            .iter()
-            .any(|it| it.id == self.id && it.cancel_requested)
+        self.core.is_cancel_requested(self.id)
     }
 
     /// Tells how far the step is; written down every now and then.
@@ -312,5 +321,13 @@ impl Job {
     /// Shows on every front that operations cannot be recorded, or that they can.
     pub fn report_database(&self, problem: Option<String>) {
         self.core.world().report("operations", problem);
+    }
+}
+
+impl Core {
+    /// Whether somebody asked for an operation to be cancelled.
+    fn is_cancel_requested(&self, id: OperationId) -> bool {
+        let operations = &self.world().now().operations;
+        operations.iter().any(|it| it.id == id && it.cancel_requested)
     }
 }

@@ -9,7 +9,7 @@ use crate::core::seed::{self, Seed};
 use crate::hypervisor::{DomainSpec, Mode, Network, Ownership, VolumeFormat, VolumeSpec};
 use crate::model::VmRequest;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::Cursor;
 
 /// What a create operation was accepted with.
@@ -68,8 +68,13 @@ impl Step for Image {
 
     fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
         Box::pin(async move {
-            job.input::<Input>()?.source.bring(job).await?;
-            Ok(Value::Null)
+            let vm = machine(job).await?;
+            let base = job.input::<Input>()?.source.bring(job, vm.disk_gib << 30).await?;
+            if let Some(volume) = base.clone() {
+                job.write(move |writer| Ok(writer.set_vm_base(vm.id, &volume)?))
+                    .await?;
+            }
+            Ok(json!({ "volume": base }))
         })
     }
 
@@ -90,11 +95,13 @@ impl Step for Disk {
     fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
         Box::pin(async move {
             let vm = machine(job).await?;
+            let id = vm.id;
+            let base = job.core().read(move |reader| Ok(reader.vm_base(id)?)).await?;
             let spec = VolumeSpec {
                 name: Files::of(&vm).disk(),
                 format: VolumeFormat::Qcow2,
                 capacity: vm.disk_gib << 30,
-                backing: job.input::<Input>()?.source.backing(),
+                backing: job.input::<Input>()?.source.backing(base),
             };
             job.call("create the disk", move |it| it.create_volume(&spec))
                 .await?;

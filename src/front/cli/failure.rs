@@ -160,6 +160,7 @@ pub fn classify(error: &core::Error) -> (u8, &'static str) {
         Error::Occupied(_) => (code::CONFLICT, "occupied"),
         Error::Hypervisor(error) => classify_hypervisor(error),
         Error::Store(error) => classify_store(error),
+        Error::Image(_) => (code::OTHER, "image"),
         Error::Io { .. } => (code::OTHER, "io"),
         Error::Internal(_) => (code::OTHER, "internal"),
     }

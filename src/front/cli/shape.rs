@@ -9,8 +9,8 @@ mod image;
 
 pub(super) use consoles::{CONSOLE_HELP, RECORDING_HELP, idle};
 pub use consoles::{ConsoleShape, EndedShape, RecordShape, RecordingShape, RemovedShape};
-pub(super) use image::IMAGE_HELP;
-pub use image::ImageShape;
+pub(super) use image::{IMAGE_HELP, LOCAL_IMAGE_HELP, REMOVED_IMAGE_HELP};
+pub use image::{ImageShape, LocalImageShape, RemovedImageShape};
 
 use crate::core::doctor::Check;
 use crate::core::log::ChainReport;

@@ -165,6 +165,21 @@ pub enum ImageCommand {
         /// Its id or another of its names
         id: String,
     },
+    /// Download an image, or its newer version, and verify it; goes on where it was broken off
+    #[command(after_long_help = shape::LOCAL_IMAGE_HELP)]
+    Pull {
+        /// Its id or another of its names
+        id: String,
+    },
+    /// Remove a downloaded image that no machine stands on (admins)
+    #[command(visible_alias = "rm", after_long_help = shape::REMOVED_IMAGE_HELP)]
+    Remove {
+        /// Its id or another of its names
+        id: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
 }
 
 /// What to do with the log.

@@ -1,7 +1,9 @@
 //! Shapes of images.
 
+use crate::core::Local;
 use crate::model::text::visible;
-use crate::model::{Architecture, Image, ImageKind, Readiness, Trust};
+use crate::model::{Architecture, Digest, Image, ImageKind, Readiness, Trust};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
@@ -23,6 +25,7 @@ pub struct ImageShape {
     ready: bool,
     state: &'static str,
     reason: Option<String>,
+    machines: u64,
 }
 
 pub(in crate::front::cli) const IMAGE_HELP: &str = "\
@@ -30,11 +33,55 @@ JSON: an image (`list`: an array of them) has
   id, aliases, title, kind (kernel|disk), version, end_of_life (last day of its security updates),
   ended (whether that is past), architecture (x86_64|aarch64), trust (local|pinned|signed|TLS
   only|nothing), default_user, min_disk_gib, size (bytes on this host or of the download), ready,
-  state (ready|remote|unavailable), reason (why it is not ready)";
+  state (ready|remote|unavailable), reason (why it is not ready), machines (of those one may see,
+  how many were made from it)";
+
+pub(in crate::front::cli) const LOCAL_IMAGE_HELP: &str = "\
+JSON: id, url (where it came from), digest (of the download), trust (pinned|signed|TLS only|nothing),
+  size (bytes on this host), virtual_size (bytes of its disk), brought_at";
+
+pub(in crate::front::cli) const REMOVED_IMAGE_HELP: &str = "\
+JSON: removed (id), freed (bytes)";
+
+/// An image that was downloaded.
+#[derive(Debug, Serialize)]
+pub struct LocalImageShape {
+    id: String,
+    url: String,
+    digest: Digest,
+    trust: Trust,
+    size: u64,
+    virtual_size: u64,
+    brought_at: Timestamp,
+}
+
+impl LocalImageShape {
+    /// As the library has it.
+    pub fn new(local: &Local) -> Self {
+        Self {
+            id: visible(&local.about.id).into_owned(),
+            url: visible(&local.url).into_owned(),
+            digest: local.digest,
+            trust: local.trust,
+            size: local.size,
+            virtual_size: local.virtual_size,
+            brought_at: local.brought_at,
+        }
+    }
+}
+
+/// An image that was removed.
+#[derive(Debug, Serialize)]
+pub struct RemovedImageShape {
+    /// Its id.
+    pub removed: String,
+    /// Bytes.
+    pub freed: u64,
+}
 
 impl ImageShape {
-    /// As it is on the day `today`.
-    pub fn new(image: &Image, today: Date) -> Self {
+    /// As it is on the day `today`, with so many machines made from it.
+    pub fn new(image: &Image, today: Date, machines: u64) -> Self {
         let state = match image.readiness {
             Readiness::Ready => "ready",
             Readiness::Remote => "remote",
@@ -56,6 +103,7 @@ impl ImageShape {
             ready: image.readiness == Readiness::Ready,
             state,
             reason: image.refusal().map(|reason| visible(&reason).into_owned()),
+            machines,
         }
     }
 }

@@ -1,0 +1,299 @@
+//! Images that are downloaded: by a machine's creation, by `pull`, and removed again.
+
+use crate::bench::{Bench, PATIENCE, finish, register, small};
+use crate::http::{Reply, Request, Server};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use twarga::core::{Action, Core, Ctx, Error, Keeper, KeeperKind, LogQuery, NewMachine};
+use twarga::model::{OperationId, OperationState, Readiness, VmId};
+
+const SIZE: usize = 3 << 20;
+
+/// An honest qcow2 header of a disk of so many GiB, and bytes behind it.
+fn image(gib: u64) -> Vec<u8> {
+    let mut image: Vec<u8> = (0..SIZE).map(|at| (at * 7 % 251) as u8).collect();
+    image[..104].fill(0);
+    image[..4].copy_from_slice(b"QFI\xfb");
+    image[7] = 3;
+    image[24..32].copy_from_slice(&(gib << 30).to_be_bytes());
+    image
+}
+
+/// The operator's document with one image that a server has.
+fn offered(bench: &Bench, server: &Server, path: &str, bytes: &[u8]) {
+    let sha256: String = Sha256::digest(bytes)
+        .iter()
+        .map(|it| format!("{it:02x}"))
+        .collect();
+    let packed = if path.ends_with(".gz") {
+        "compression = \"gz\"\n"
+    } else {
+        ""
+    };
+    let own = format!(
+        "[[image]]\nid = \"debian\"\ntitle = \"Debian\"\nformat = \"qcow2\"\ndefault_user = \"debian\"\n\
+         url = \"{}\"\nsha256 = \"{sha256}\"\n{packed}",
+        server.url(path)
+    );
+    std::fs::write(bench.state_dir().join("images.toml"), own).unwrap();
+}
+
+async fn serving(bytes: &[u8]) -> Server {
+    let bytes = bytes.to_vec();
+    Server::start(move |request| Reply::file(request, &bytes, "\"one\"")).await
+}
+
+fn debian(name: &str) -> NewMachine {
+    NewMachine {
+        image: "debian".to_owned(),
+        ..small(name)
+    }
+}
+
+async fn ask(core: &Core, ctx: &Ctx, name: &str) -> (VmId, OperationId) {
+    core.create_vm(ctx, debian(name)).await.unwrap()
+}
+
+/// What lies in the library, by name.
+fn library(bench: &Bench) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(bench.state_dir().join("images")) else {
+        return Vec::new();
+    };
+    let mut names: Vec<_> = entries
+        .map(|it| it.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn pool(bench: &Bench) -> Vec<String> {
+    let volumes = bench.sim.inventory().volumes;
+    volumes
+        .into_iter()
+        .filter(|it| it.starts_with("image-debian-"))
+        .collect()
+}
+
+async fn readiness(core: &Core, ctx: &Ctx) -> Readiness {
+    core.find_image(ctx, "debian").await.unwrap().readiness
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_from_an_image_elsewhere_downloads_it_once() {
+    let bench = Bench::new();
+    let (core, _keeper, alice) = bench.kept().await;
+    let bytes = image(2);
+    let server = serving(&bytes).await;
+    offered(&bench, &server, "/debian.qcow2", &bytes);
+    assert_eq!(readiness(&core, &alice).await, Readiness::Remote);
+    let (one, two) = (
+        ask(&core, &alice, "web-1").await,
+        ask(&core, &alice, "web-2").await,
+    );
+    for (_, operation) in [one, two] {
+        let done = finish(&core, &alice, operation).await;
+        assert_eq!(done.state, OperationState::Done, "{done:?}");
+    }
+    assert_eq!(server.seen().len(), 1, "{:?}", server.seen());
+    assert_eq!(readiness(&core, &alice).await, Readiness::Ready);
+    assert_eq!(pool(&bench).len(), 2, "one volume and its marker");
+    let names = library(&bench);
+    assert_eq!(names.len(), 1, "its bytes are in the pool only: {names:?}");
+    let log = core.events(&alice, LogQuery::default()).await.unwrap();
+    let pulled: Vec<_> = log.iter().filter(|it| it.action == "image.pulled").collect();
+    assert_eq!(pulled.len(), 1);
+    assert!(pulled[0].message.contains("(pinned)"), "{}", pulled[0].message);
+
+    // Removed only when nobody stands on it any more.
+    let refused = core.remove_image(&alice, "debian").await.unwrap_err();
+    assert!(
+        refused.to_string().contains("2 machines stand on debian"),
+        "{refused}"
+    );
+    for (vm, _) in [one, two] {
+        let operation = core.act(&alice, vm, Action::Destroy).await.unwrap();
+        finish(&core, &alice, operation).await;
+    }
+    assert_eq!(core.remove_image(&alice, "debian").await.unwrap(), SIZE as u64);
+    assert_eq!((pool(&bench), library(&bench)), (vec![], vec![]));
+    assert_eq!(readiness(&core, &alice).await, Readiness::Remote);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_is_not_what_was_promised_makes_no_machine_and_leaves_nothing() {
+    let bench = Bench::new();
+    let (core, _keeper, alice) = bench.kept().await;
+    let good = image(2);
+    let mut evil = good.clone();
+    evil[SIZE / 2] ^= 1;
+    let server = serving(&evil).await;
+    offered(&bench, &server, "/debian.qcow2", &good);
+    let (_, operation) = ask(&core, &alice, "web-1").await;
+    let failed = finish(&core, &alice, operation).await;
+    assert_eq!(failed.state, OperationState::Failed);
+    assert!(
+        failed.error.as_ref().unwrap().contains("sha256:"),
+        "{:?}",
+        failed.error
+    );
+    bench.assert_nothing_left("a flipped bit");
+    assert_eq!((pool(&bench), library(&bench)), (vec![], vec![]));
+
+    // Whole, and hostile: it names a file of the host.
+    let mut hostile = image(2);
+    hostile[15] = 200;
+    let server = serving(&hostile).await;
+    offered(&bench, &server, "/hostile.qcow2", &hostile);
+    let refused = core
+        .pull_image(&alice, "debian", &mut |_, _| {})
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("backing file"), "{refused}");
+    assert_eq!(library(&bench), Vec::<String>::new());
+
+    // Larger than the disk that was asked for.
+    let large = image(20);
+    let server = serving(&large).await;
+    offered(&bench, &server, "/large.qcow2", &large);
+    let (_, operation) = ask(&core, &alice, "web-2").await;
+    let failed = finish(&core, &alice, operation).await;
+    assert!(
+        failed.error.as_ref().unwrap().contains("at least 20 GiB"),
+        "{:?}",
+        failed.error
+    );
+    bench.assert_nothing_left("a disk that is too small");
+}
+
+/// A server that stops in the middle until it is told to go on.
+async fn halting(bytes: &[u8]) -> (Server, Arc<AtomicBool>) {
+    let (bytes, goes_on) = (bytes.to_vec(), Arc::new(AtomicBool::new(false)));
+    let told = goes_on.clone();
+    let script = move |request: &Request| {
+        let reply = Reply::file(request, &bytes, "\"one\"");
+        match told.load(Ordering::SeqCst) {
+            true => reply,
+            false => reply.stall(SIZE / 2),
+        }
+    };
+    (Server::start(script).await, goes_on)
+}
+
+/// Waits until half of the image is here.
+async fn half(bench: &Bench) {
+    let began = Instant::now();
+    loop {
+        let folder = bench.state_dir().join("images");
+        let parts = library(bench).into_iter().filter(|it| it.ends_with(".part"));
+        let have = parts
+            .filter_map(|it| std::fs::metadata(folder.join(it)).ok())
+            .map(|it| it.len());
+        if have.max().is_some_and(|it| it >= SIZE as u64 / 2) {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "{:?}", library(bench));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn went_on(server: &Server) -> bool {
+    let last = server.seen().last().and_then(Request::from);
+    last.is_some_and(|from| from >= SIZE / 2)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_creation_that_is_cancelled_in_its_download_goes_on_from_there_next_time() {
+    let bench = Bench::new();
+    let (core, _keeper, alice) = bench.kept().await;
+    let bytes = image(2);
+    let (server, goes_on) = halting(&bytes).await;
+    offered(&bench, &server, "/debian.qcow2", &bytes);
+    let (_, operation) = ask(&core, &alice, "web-1").await;
+    half(&bench).await;
+    core.cancel(&alice, operation).await.unwrap();
+    let cancelled = finish(&core, &alice, operation).await;
+    assert_eq!(cancelled.state, OperationState::Cancelled, "{cancelled:?}");
+    bench.assert_nothing_left("a cancelled download");
+    goes_on.store(true, Ordering::SeqCst);
+    let (_, operation) = ask(&core, &alice, "web-1").await;
+    let done = finish(&core, &alice, operation).await;
+    assert_eq!(done.state, OperationState::Done, "{done:?}");
+    assert!(went_on(&server), "{:?}", server.seen());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keeper_that_goes_hands_its_download_to_the_next() {
+    let bench = Bench::new();
+    let (core, keeper, alice) = bench.kept().await;
+    let bytes = image(2);
+    let (server, goes_on) = halting(&bytes).await;
+    offered(&bench, &server, "/debian.qcow2", &bytes);
+    let (_, operation) = ask(&core, &alice, "web-1").await;
+    half(&bench).await;
+    keeper.end().await.unwrap();
+    goes_on.store(true, Ordering::SeqCst);
+    let other = bench.core().await;
+    let _keeper = Keeper::start(&other, KeeperKind::Tui);
+    let done = finish(&core, &alice, operation).await;
+    assert_eq!(done.state, OperationState::Done, "{done:?}");
+    assert!(went_on(&server), "{:?}", server.seen());
+    assert_eq!(pool(&bench).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_was_pulled_is_not_asked_for_again() {
+    let bench = Bench::new();
+    let (core, _keeper, alice) = bench.kept().await;
+    let bob = register(&core, "bob").await;
+    let plain = image(2);
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(&plain).unwrap();
+    let packed = packer.finish().unwrap();
+    let server = serving(&packed).await;
+    offered(&bench, &server, "/debian.qcow2.gz", &packed);
+    let stages = Mutex::new(Vec::new());
+    let mut told = |stage: twarga::core::Stage, _| stages.lock().unwrap().push(stage.as_str());
+    let local = core.pull_image(&bob, "debian", &mut told).await.unwrap();
+    assert_eq!(
+        (local.size, local.virtual_size),
+        (SIZE as u64, 2 << 30),
+        "unpacked"
+    );
+    let stages = stages.into_inner().unwrap();
+    for stage in ["downloading", "unpacking"] {
+        assert!(stages.contains(&stage), "{stages:?}");
+    }
+    core.pull_image(&alice, "debian", &mut |_, _| {}).await.unwrap();
+    let (_, operation) = ask(&core, &alice, "web-1").await;
+    let done = finish(&core, &alice, operation).await;
+    assert_eq!(done.state, OperationState::Done, "{done:?}");
+    assert_eq!(server.seen().len(), 1);
+    assert!(matches!(
+        core.remove_image(&bob, "debian").await,
+        Err(Error::NotPermitted(_))
+    ));
+    assert_eq!(core.image_uses(&alice).await.unwrap().get("debian"), Some(&1));
+    assert_eq!(
+        core.image_uses(&bob).await.unwrap().get("debian"),
+        None,
+        "not his"
+    );
+
+    // Somebody deletes the volume behind twarga's back: the next machine brings it again.
+    let [volume, marker] = &pool(&bench)[..] else {
+        panic!("{:?}", pool(&bench))
+    };
+    use twarga::hypervisor::Hypervisor;
+    for name in [volume, marker] {
+        bench.sim.delete_volume(name).unwrap();
+    }
+    let (_, operation) = ask(&core, &alice, "web-2").await;
+    let done = finish(&core, &alice, operation).await;
+    assert_eq!(done.state, OperationState::Done, "{done:?}");
+    assert_eq!(server.seen().len(), 2);
+}
