@@ -11,12 +11,12 @@
 mod acts;
 mod bring;
 pub mod fetch;
+mod inspect;
 mod library;
 mod listed;
 mod offer;
 mod own;
 mod pull;
-mod qcow2;
 mod signature;
 mod sums;
 mod tiny;

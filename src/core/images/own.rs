@@ -5,13 +5,13 @@
 //! header is read here, in Rust, before anything else opens the file, and the format is always
 //! the one that was declared, never a guess.
 
+use super::inspect::{self, Pinned};
 use super::listed::{self, Author, Listing};
 use super::offer::About;
-use super::qcow2::Qcow2;
 use super::{Form, Part, Source};
 use crate::hypervisor::VolumeFormat;
 use crate::model::{Image, ImageKind, Readiness, Trust};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -114,7 +114,7 @@ pub fn open(file: &Path, size: u64, format: VolumeFormat) -> io::Result<Box<dyn 
             "it was changed meanwhile; ask for the machine again",
         ));
     }
-    Ok(Box::new(io::Cursor::new(checked.header).chain(checked.rest)))
+    Ok(Box::new(checked.bytes))
 }
 
 /// The bytes of an image file and of the disk in it. Reads it.
@@ -134,16 +134,14 @@ struct Checked {
     virtual_size: u64,
     /// Seconds since 1970.
     changed_at: i64,
-    /// Its first bytes, which were checked.
-    header: Vec<u8>,
-    /// What follows them.
-    rest: File,
+    /// Its bytes, of which the first are the ones that were checked.
+    bytes: Pinned,
 }
 
 impl Checked {
     fn open(path: &Path, format: VolumeFormat) -> io::Result<Self> {
         // A pipe in its place would hold the thread until somebody writes.
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_NONBLOCK)
             .open(path)?;
@@ -151,25 +149,18 @@ impl Checked {
         if !metadata.is_file() {
             return Err(io::Error::other("it is not a regular file"));
         }
-        let mut header = Vec::new();
-        file.by_ref().take(Qcow2::HEADER).read_to_end(&mut header)?;
-        let virtual_size = match format {
-            VolumeFormat::Qcow2 => {
-                Qcow2::read(&header)
-                    .map_err(|reason| io::Error::other(format!("it {reason}")))?
-                    .virtual_size
-            }
-            VolumeFormat::Raw if header.starts_with(&Qcow2::MAGIC) => {
-                return Err(io::Error::other("it is a qcow2 image, not a raw one"));
-            }
-            VolumeFormat::Raw => metadata.len(),
+        let declared = match format {
+            VolumeFormat::Qcow2 => inspect::Format::Qcow2,
+            VolumeFormat::Raw => inspect::Format::Raw,
         };
+        let mut pinned = Pinned::new(file)?;
+        let inspected = inspect::inspect(&mut pinned, Some(declared))
+            .map_err(|refusal| io::Error::other(format!("it {refusal}")))?;
         Ok(Self {
             size: metadata.len(),
-            virtual_size,
+            virtual_size: inspected.virtual_size,
             changed_at: metadata.mtime(),
-            header,
-            rest: file,
+            bytes: pinned.rewound()?,
         })
     }
 }
@@ -178,13 +169,9 @@ impl Checked {
 mod tests {
     use super::*;
 
-    /// A qcow2 header as `qemu-img create -f qcow2 x 2G` writes it, as far as it is looked at.
+    /// What `qemu-img create -f qcow2 x 2G` writes.
     fn header() -> Vec<u8> {
-        let mut header = vec![0u8; 104];
-        header[..4].copy_from_slice(b"QFI\xfb");
-        header[7] = 3;
-        header[24..32].copy_from_slice(&(2u64 << 30).to_be_bytes());
-        header
+        inspect::crafted::qcow2(2 << 30)
     }
 
     fn catalogue(image: &[u8], format: &str) -> (tempfile::TempDir, Image) {
