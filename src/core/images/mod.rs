@@ -10,6 +10,7 @@
 
 mod acts;
 mod bring;
+mod convert;
 pub mod fetch;
 mod inspect;
 mod library;

@@ -19,7 +19,11 @@ impl<'a, R: Read + Seek> Bytes<'a, R> {
     /// The system's.
     pub(super) fn new(file: &'a mut R) -> Result<Self, Refusal> {
         let length = file.seek(SeekFrom::End(0))?;
-        Ok(Self { file, length, read: 0 })
+        Ok(Self {
+            file,
+            length,
+            read: 0,
+        })
     }
 
     /// Bytes of the file.

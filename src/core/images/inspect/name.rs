@@ -28,7 +28,9 @@ pub fn check_name(name: &Path) -> Result<(), Refusal> {
         return refuse("looks like a description of block devices, not like a file");
     }
     if first == Some(&b':') {
-        return refuse("looks like a network address or protocol; for a file of that name write ./ before it");
+        return refuse(
+            "looks like a network address or protocol; for a file of that name write ./ before it",
+        );
     }
     if bytes.starts_with(b"-") {
         return refuse("looks like an option; for a file of that name write ./ before it");

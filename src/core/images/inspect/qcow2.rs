@@ -82,7 +82,9 @@ impl Header {
             2 => LEAST_V2,
             3 => LEAST_V3,
             _ if bytes.length() >= 8 => {
-                return Err(Refusal::Unsupported(format!("qcow2 of the unknown version {version}")));
+                return Err(Refusal::Unsupported(format!(
+                    "qcow2 of the unknown version {version}"
+                )));
             }
             _ => LEAST_V2,
         };
@@ -109,14 +111,20 @@ impl Header {
             features: if v3 { head.be64(72) } else { 0 },
             refcount_order: if v3 { head.be32(96) } else { 4 },
             length,
-            compression: if length > LEAST_V3 { head.0.get(104).copied().unwrap_or(0) } else { 0 },
+            compression: if length > LEAST_V3 {
+                head.0.get(104).copied().unwrap_or(0)
+            } else {
+                0
+            },
         })
     }
 
     /// That nothing of it lies in another file, and nothing is encrypted.
     fn stands_alone(&self) -> Result<(), Refusal> {
         if self.backing_offset != 0 {
-            return Err(elsewhere("names a backing file; flatten it with `qemu-img convert`"));
+            return Err(elsewhere(
+                "names a backing file; flatten it with `qemu-img convert`",
+            ));
         }
         if self.features & feature::EXTERNAL_DATA != 0 {
             return Err(external_data());
@@ -138,7 +146,9 @@ impl Header {
             return damaged("QEMU marked it as corrupt");
         }
         if self.features & feature::DIRTY != 0 {
-            return damaged("it was not closed properly; repair it with `qemu-img check -r all` where it was made");
+            return damaged(
+                "it was not closed properly; repair it with `qemu-img check -r all` where it was made",
+            );
         }
         if self.refcount_order > 6 {
             return damaged(format!("reference counts of 2^{} bits", self.refcount_order));
@@ -190,10 +200,17 @@ impl Header {
             false => damaged(format!("its {what} begins inside of a cluster (byte {offset})")),
         };
         if !self.size.is_multiple_of(512) {
-            return damaged(format!("a disk of {} bytes, which are no whole sectors", self.size));
+            return damaged(format!(
+                "a disk of {} bytes, which are no whole sectors",
+                self.size
+            ));
         }
         // An L2 table is a cluster of 8-byte entries, 16-byte ones when extended.
-        let entry = if self.features & feature::EXTENDED_L2 != 0 { 16 } else { 8 };
+        let entry = if self.features & feature::EXTENDED_L2 != 0 {
+            16
+        } else {
+            8
+        };
         let needed = self.size.div_ceil(cluster / entry * cluster);
         if self.l1_entries < needed {
             return damaged(format!(
@@ -208,7 +225,10 @@ impl Header {
         bytes.must_hold(self.l1_offset, self.l1_entries * 8, "its L1 table")?;
         let refcounts = self.refcounts_clusters * cluster;
         if refcounts == 0 || refcounts > LARGEST_TABLE {
-            return damaged(format!("a refcount table of {} clusters", self.refcounts_clusters));
+            return damaged(format!(
+                "a refcount table of {} clusters",
+                self.refcounts_clusters
+            ));
         }
         aligned(self.refcounts_offset, "refcount table")?;
         bytes.must_hold(self.refcounts_offset, refcounts, "its refcount table")?;

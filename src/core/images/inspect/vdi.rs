@@ -55,7 +55,9 @@ pub(super) fn read<R: Read + Seek>(bytes: &mut Bytes<'_, R>) -> Result<u64, Refu
         return damaged(format!("{blocks} blocks for a disk of {size} bytes"));
     }
     if map < HEADER || !map.is_multiple_of(512) || !data.is_multiple_of(512) || data < map + blocks * 4 {
-        return damaged(format!("its block map at byte {map} and its data at byte {data} do not fit"));
+        return damaged(format!(
+            "its block map at byte {map} and its data at byte {data} do not fit"
+        ));
     }
     bytes.must_hold(map, blocks * 4, "its block map")?;
     if allocated > blocks {
@@ -69,5 +71,7 @@ pub(super) fn read<R: Read + Seek>(bytes: &mut Bytes<'_, R>) -> Result<u64, Refu
 }
 
 fn parent() -> Refusal {
-    Refusal::Elsewhere("is the difference to a parent image (a snapshot); clone it to a whole disk first".to_owned())
+    Refusal::Elsewhere(
+        "is the difference to a parent image (a snapshot); clone it to a whole disk first".to_owned(),
+    )
 }

@@ -19,7 +19,8 @@ const MOST_REGIONS: u32 = 2047;
 
 /// GUIDs as they lie in the file.
 mod guid {
-    pub(super) const BAT: u128 = u128::from_be_bytes(*b"\x66\x77\xc2\x2d\x23\xf6\x00\x42\x9d\x64\x11\x5e\x9b\xfd\x4a\x08");
+    pub(super) const BAT: u128 =
+        u128::from_be_bytes(*b"\x66\x77\xc2\x2d\x23\xf6\x00\x42\x9d\x64\x11\x5e\x9b\xfd\x4a\x08");
     pub(super) const METADATA: u128 =
         u128::from_be_bytes(*b"\x06\xa2\x7c\x8b\x90\x47\x9a\x4b\xb8\xfe\x57\x5f\x05\x0f\x88\x6e");
     pub(super) const PARAMETERS: u128 =
@@ -119,7 +120,9 @@ impl Regions {
         let (Some(blocks), Some(metadata)) = (blocks, metadata) else {
             return damaged("it has no block table or no metadata");
         };
-        if blocks.offset < metadata.offset + metadata.length && metadata.offset < blocks.offset + blocks.length {
+        if blocks.offset < metadata.offset + metadata.length
+            && metadata.offset < blocks.offset + blocks.length
+        {
             return damaged("its regions overlap");
         }
         Ok(Self { blocks, metadata })
@@ -200,7 +203,9 @@ impl Metadata {
         let chunk = (self.sector << 23) / self.block;
         let entries = blocks + (blocks - 1) / chunk;
         if entries * 8 > regions.blocks.length {
-            return damaged(format!("a table of {entries} blocks does not fit into its region"));
+            return damaged(format!(
+                "a table of {entries} blocks does not fit into its region"
+            ));
         }
         Ok(())
     }
@@ -220,5 +225,7 @@ fn sums_up(structure: &Field) -> bool {
 }
 
 fn parent() -> Refusal {
-    Refusal::Elsewhere("is the difference to a parent image (a snapshot); merge it into a whole disk first".to_owned())
+    Refusal::Elsewhere(
+        "is the difference to a parent image (a snapshot); merge it into a whole disk first".to_owned(),
+    )
 }

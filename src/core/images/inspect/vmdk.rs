@@ -150,7 +150,12 @@ fn footer<R: Read + Seek>(bytes: &mut Bytes<'_, R>) -> Result<Header, Refusal> {
     };
     let end = bytes.at(at, 3 * SECTOR, "its footer")?;
     let marked = end.le32(8) == 0 && end.le32(12) == 3 && end.has(512, b"KDMV");
-    if !marked || end.0.get(1024..1040).is_none_or(|eos| eos.iter().any(|&byte| byte != 0)) {
+    if !marked
+        || end
+            .0
+            .get(1024..1040)
+            .is_none_or(|eos| eos.iter().any(|&byte| byte != 0))
+    {
         return damaged("it has no footer; the download may have broken off");
     }
     Ok(Header::of(&end, 512))
@@ -174,7 +179,10 @@ fn check_descriptor(descriptor: &str, capacity: u64) -> Result<(), Refusal> {
         return damaged("its descriptor does not say once whether it has a parent");
     };
     let id = lower[at + word.len()..].trim_start_matches([' ', '\t']);
-    let id = id.strip_prefix('=').unwrap_or_default().trim_start_matches([' ', '\t']);
+    let id = id
+        .strip_prefix('=')
+        .unwrap_or_default()
+        .trim_start_matches([' ', '\t']);
     if id.split(|c: char| !c.is_ascii_hexdigit()).next() != Some("ffffffff") {
         return Err(parent());
     }
@@ -244,7 +252,9 @@ fn names(extent: &Extent) -> Refusal {
 
 /// The value of `key="value"`.
 fn value(descriptor: &str, key: &str) -> Option<String> {
-    let line = descriptor.lines().find_map(|line| line.trim().strip_prefix(key))?;
+    let line = descriptor
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(key))?;
     let value = line.trim_start().strip_prefix('=')?.trim();
     Some(value.trim_matches('"').to_owned())
 }
