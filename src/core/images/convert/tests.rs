@@ -181,7 +181,10 @@ async fn caged(folder: &TempDir, arguments: &[&str]) -> Result<(), Error> {
     let cage = Cage::build(Limits::of(&image)).await.unwrap();
     let arguments = arguments.iter().map(Into::into).collect();
     let (child, _hold) = cage.start(arguments, Files { input, output }).await.unwrap();
-    run(child, &mut |_| ()).await
+    // Somebody who is not stopped may wait for an answer for ever.
+    let mut progress = |_| ();
+    let ended = tokio::time::timeout(Duration::from_secs(20), run(child, &mut progress));
+    ended.await.expect("it ends by itself")
 }
 
 #[tokio::test]
@@ -204,6 +207,19 @@ async fn the_cage_opens_its_two_files_and_nothing_else() {
     assert!(!Path::new(&path("other")).exists());
     let arguments = convert("/proc/self/fd/0", &out);
     caged(&folder, &arguments.each_ref().map(String::as_str))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn root_reads_the_input_whosever_it_is() {
+    let folder = disk();
+    let path = folder.path().join("disk.raw");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    if std::os::unix::fs::chown(&path, Some(1234), Some(1234)).is_err() {
+        return; // only root can give files away
+    }
+    convert(order(&folder, "disk.raw", Format::Raw), &mut |_| ())
         .await
         .unwrap();
 }
