@@ -168,6 +168,7 @@ fn addresses_are_judged_by_whose_document_it_is() {
     let pinned = format!("sha256 = \"{}\"", "0a".repeat(32));
     let at = |url: &str, author| one(&format!("url = {url:?}\n{pinned}"), author);
     for url in [
+        "http://example.org/a.img",
         "http://192.168.1.5:8080/a.img",
         "https://localhost/a.img",
         "http://[::1]/a",
