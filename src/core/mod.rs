@@ -23,7 +23,7 @@ pub use consoles::{Console, ConsoleSettings, Opening};
 pub use ctx::{Ctx, Origin, Source};
 pub use error::{Error, Result};
 pub use feed::{Foreign, Health, Keeping, Load, Machine, View, Watch};
-pub use images::{Local, OnStage, Stage, fetch};
+pub use images::{Format, Import, Local, OnStage, Stage, fetch};
 pub use keeper::{Keeper, KeeperKind};
 pub use log::LogQuery;
 pub use operations::OperationQuery;

@@ -35,11 +35,13 @@ pub enum Permission {
     BringImage,
     /// Remove a downloaded image.
     RemoveImage,
+    /// Import an image of a file or an address.
+    ImportImage,
 }
 
 impl Permission {
     /// Every permission, for the matrix test.
-    pub const ALL: [Permission; 15] = [
+    pub const ALL: [Permission; 16] = [
         Self::SeeMachine,
         Self::CreateMachine,
         Self::ActOnMachine,
@@ -55,6 +57,7 @@ impl Permission {
         Self::ChangeRecording,
         Self::BringImage,
         Self::RemoveImage,
+        Self::ImportImage,
     ];
 
     /// For a refusal: `you may not …`.
@@ -75,6 +78,7 @@ impl Permission {
             Self::ChangeRecording => "change what is recorded of this machine",
             Self::BringImage => "download images",
             Self::RemoveImage => "remove images",
+            Self::ImportImage => "import images",
         }
     }
 }
@@ -107,7 +111,8 @@ pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
                 | EndConsole
                 | SeeRecording
                 | ChangeRecording
-                | RemoveImage,
+                | RemoveImage
+                | ImportImage,
             _
         ) | (Role::Admin, CreateMachine | ChangeAccount | BringImage, Own)
             | (
@@ -139,7 +144,9 @@ mod tests {
     use super::*;
 
     /// The whole table, written out by hand: (permission, relation, user, auditor, admin).
-    const MATRIX: [(Permission, Relation, bool, bool, bool); 30] = [
+    const MATRIX: [(Permission, Relation, bool, bool, bool); 32] = [
+        (Permission::ImportImage, Relation::Own, false, false, true),
+        (Permission::ImportImage, Relation::Others, false, false, true),
         (Permission::BringImage, Relation::Own, true, false, true),
         (Permission::BringImage, Relation::Others, false, false, false),
         (Permission::RemoveImage, Relation::Own, false, false, true),

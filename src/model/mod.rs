@@ -16,7 +16,7 @@ pub mod user;
 pub mod vm;
 
 pub use console::{ConsoleKind, ConsoleSession, Ending, Recording, RecordingMode};
-pub use digest::Digest;
+pub use digest::{Digest, NoDigest};
 pub use event::{Event, EventType, NewEvent, Severity};
 pub use field::{Field, FieldError};
 pub use ids::{ConsoleId, EventId, OperationId, RecordingId, UserId, VmId};

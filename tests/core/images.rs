@@ -1,6 +1,6 @@
 //! Images that are downloaded: by a machine's creation, by `pull`, and removed again.
 
-use crate::bench::{Bench, PATIENCE, finish, register, small};
+use crate::bench::{Bench, PASSWORD, PATIENCE, TENANT, finish, register, small};
 use crate::http::{Reply, Request, Server};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -9,18 +9,24 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use twarga::core::{Action, Core, Ctx, Error, Keeper, KeeperKind, LogQuery, NewMachine};
+use twarga::core::{Action, Core, Ctx, Error, Import, Keeper, KeeperKind, LogQuery, NewMachine};
 use twarga::model::{OperationId, OperationState, Readiness, VmId};
 
 const SIZE: usize = 3 << 20;
 
-/// An honest qcow2 header of a disk of so many GiB, and bytes behind it.
+/// An empty qcow2 of so many GiB as `qemu-img` makes it, and bytes behind it.
 fn image(gib: u64) -> Vec<u8> {
-    let mut image: Vec<u8> = (0..SIZE).map(|at| (at * 7 % 251) as u8).collect();
-    image[..104].fill(0);
-    image[..4].copy_from_slice(b"QFI\xfb");
-    image[7] = 3;
-    image[24..32].copy_from_slice(&(gib << 30).to_be_bytes());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("image.qcow2");
+    let made = std::process::Command::new("qemu-img")
+        .args(["create", "-q", "-f", "qcow2"])
+        .arg(&file)
+        .arg(format!("{gib}G"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let mut image = std::fs::read(&file).unwrap();
+    image.extend((image.len()..SIZE).map(|at| (at * 7 % 251) as u8));
     image
 }
 
@@ -107,7 +113,11 @@ async fn a_machine_from_an_image_elsewhere_downloads_it_once() {
     let log = core.events(&alice, LogQuery::default()).await.unwrap();
     let pulled: Vec<_> = log.iter().filter(|it| it.action == "image.pulled").collect();
     assert_eq!(pulled.len(), 1);
-    assert!(pulled[0].message.contains("(pinned)"), "{}", pulled[0].message);
+    assert!(
+        pulled[0].message.contains("for it: pinned"),
+        "{}",
+        pulled[0].message
+    );
 
     // Removed only when nobody stands on it any more.
     let refused = core.remove_image(&alice, "debian").await.unwrap_err();
@@ -296,4 +306,116 @@ async fn an_image_that_was_pulled_is_not_asked_for_again() {
     let done = finish(&core, &alice, operation).await;
     assert_eq!(done.state, OperationState::Done, "{done:?}");
     assert_eq!(server.seen().len(), 2);
+}
+
+/// An image as `qemu-img` makes it, with something on its disk.
+fn made(folder: &std::path::Path, format: &str) -> String {
+    let (raw, image) = (folder.join("disk.raw"), folder.join(format!("disk.{format}")));
+    let mut disk = vec![0u8; 8 << 20];
+    disk[..512].fill(0x5a);
+    disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+    std::fs::write(&raw, disk).unwrap();
+    let status = std::process::Command::new("qemu-img")
+        .args(["convert", "-f", "raw", "-O", format])
+        .args([&raw, &image])
+        .status()
+        .unwrap();
+    assert!(status.success());
+    image.to_str().unwrap().to_owned()
+}
+
+fn import(from: String, id: &str) -> Import {
+    Import {
+        from,
+        id: id.to_owned(),
+        title: "Appliance".to_owned(),
+        format: None,
+        default_user: "admin".to_owned(),
+        expect: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_imported_image_is_inspected_converted_and_makes_machines() {
+    let bench = Bench::new();
+    let (core, _keeper, alice) = bench.kept().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = made(folder.path(), "vmdk");
+    let local = core
+        .import_image(&alice, import(file, "appliance"), &mut |_, _| {})
+        .await
+        .unwrap();
+    assert_eq!(local.virtual_size, 8 << 20);
+    let image = core.find_image(&alice, "appliance").await.unwrap();
+    assert_eq!(
+        (image.title.as_str(), image.readiness),
+        ("Appliance", Readiness::Ready)
+    );
+    for name in ["web-1", "web-2"] {
+        let wanted = NewMachine {
+            image: "appliance".to_owned(),
+            ..small(name)
+        };
+        let (_, operation) = core.create_vm(&alice, wanted).await.unwrap();
+        let done = finish(&core, &alice, operation).await;
+        assert_eq!(done.state, OperationState::Done, "{done:?}");
+    }
+    let volumes = bench.sim.inventory().volumes;
+    let bases = volumes.iter().filter(|it| it.starts_with("image-appliance-"));
+    assert_eq!(bases.count(), 2, "one volume and its marker, shared: {volumes:?}");
+    assert_eq!(library(&bench).len(), 1, "the sheet: {:?}", library(&bench));
+    let log = core.events(&alice, LogQuery::default()).await.unwrap();
+    assert!(log.iter().any(|it| it.action == "image.imported"));
+
+    // The id is taken now; hostile images, strangers and tenants get nothing.
+    let refusal = async |ctx: &Ctx, from: &str, id: &str| {
+        let mut told = |_, _| {};
+        let asked = core.import_image(ctx, import(from.to_owned(), id), &mut told);
+        asked.await.unwrap_err().to_string()
+    };
+    let again = refusal(&alice, "/nowhere", "appliance").await;
+    assert!(again.contains("already"), "{again}");
+    for (from, why) in [
+        ("nbd:localhost:10809", "network address"),
+        ("json:{\"driver\":\"nbd\"}", "block devices"),
+        ("/nowhere/at/all", "No such file"),
+    ] {
+        let said = refusal(&alice, from, "evil").await;
+        assert!(said.contains(why), "{from}: {said}");
+    }
+    let hostile = folder.path().join("hostile.qcow2");
+    let mut bytes = std::fs::read(made(folder.path(), "qcow2")).unwrap();
+    bytes[15] = 200;
+    std::fs::write(&hostile, bytes).unwrap();
+    let said = refusal(&alice, hostile.to_str().unwrap(), "evil").await;
+    assert!(said.contains("backing file"), "{said}");
+    assert_eq!(library(&bench).len(), 1, "nothing is left: {:?}", library(&bench));
+    let bob = register(&core, "bob").await;
+    assert!(refusal(&bob, "/nowhere", "evil").await.contains("may not import"));
+    let there = core.sign_in(TENANT, "alice", PASSWORD).await.unwrap().ctx;
+    assert!(
+        refusal(&there, "/nowhere", "evil")
+            .await
+            .contains("on this host only")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_imported_and_its_digest_counts() {
+    let bench = Bench::new();
+    let (core, _keeper, alice) = bench.kept().await;
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = std::fs::read(made(folder.path(), "vdi")).unwrap();
+    let server = serving(&bytes).await;
+    let mut wanted = import(server.url("/disk.vdi"), "appliance");
+    wanted.expect = Some(format!("sha256:{}", "00".repeat(32)).parse().unwrap());
+    let refused = core.import_image(&alice, wanted.clone(), &mut |_, _| {}).await;
+    assert!(refused.unwrap_err().to_string().contains("sha256:00"));
+    assert_eq!(library(&bench), Vec::<String>::new());
+    wanted.expect = None;
+    let local = core.import_image(&alice, wanted, &mut |_, _| {}).await.unwrap();
+    assert_eq!(local.virtual_size, 8 << 20);
+    assert_eq!(library(&bench).len(), 2, "{:?}", library(&bench));
+    assert_eq!(core.remove_image(&alice, "appliance").await.unwrap(), local.size);
+    assert_eq!(library(&bench), Vec::<String>::new());
 }

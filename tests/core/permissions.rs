@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
-use twarga::core::{Action, Core, Ctx, Error, LogQuery, Opening, OperationQuery};
+use twarga::core::{Action, Core, Ctx, Error, Import, LogQuery, Opening, OperationQuery};
 use twarga::model::{ConsoleId, ConsoleKind, OperationId, Preferences, RecordingId, RecordingMode, VmId};
 
 /// What carol owns: a machine with two recordings (one will be removed), and a console of hers.
@@ -69,6 +69,11 @@ const TABLE: &[Row] = &[
         "pull_image",
         ask!(core, ctx, it => core.pull_image(&ctx, "tiny", &mut |_, _| {})),
         [OUT, YES, YES, NO, YES],
+    ),
+    (
+        "import_image",
+        ask!(core, ctx, it => core.import_image(&ctx, taken_id(), &mut |_, _| {})),
+        [OUT, NO, NO, NO, YES],
     ),
     (
         "remove_image",
@@ -212,6 +217,18 @@ const TABLE: &[Row] = &[
         [YES, YES, YES, YES, YES],
     ),
 ];
+
+/// An import that ends at its id.
+fn taken_id() -> Import {
+    Import {
+        from: "/nowhere".to_owned(),
+        id: "debian-12".to_owned(),
+        title: String::new(),
+        format: None,
+        default_user: "debian".to_owned(),
+        expect: None,
+    }
+}
 
 /// Each of the two recordings can be removed once: by the owner, and by the admin.
 fn removable(ctx: &Ctx) -> RecordingId {

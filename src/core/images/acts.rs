@@ -152,11 +152,44 @@ fn remove_volume(hypervisor: &dyn hypervisor::Hypervisor, volume: &str) -> hyper
     hypervisor.delete_volume(volume)
 }
 
-/// Logs that an image came to this host.
+/// Logs that an image was downloaded to this host.
 pub(super) fn note_pulled(writer: &Writer<'_>, local: &Local, by: Option<UserId>) -> store::Result<()> {
-    let trust = local.trust.as_str();
-    let message = format!("image {} was downloaded and verified ({trust})", local.about.id);
-    let event = NewEvent::new(EventType::System, Severity::Info, "image.pulled", &message);
+    note_arrival(writer, local, by, Arrival::Pulled)
+}
+
+/// How an image comes to this host.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Arrival {
+    Pulled,
+    Imported,
+}
+
+impl Arrival {
+    fn action(self) -> &'static str {
+        match self {
+            Self::Pulled => "image.pulled",
+            Self::Imported => "image.imported",
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pulled => "downloaded",
+            Self::Imported => "imported",
+        }
+    }
+}
+
+/// Logs that an image came to this host.
+pub(super) fn note_arrival(
+    writer: &Writer<'_>,
+    local: &Local,
+    by: Option<UserId>,
+    how: Arrival,
+) -> store::Result<()> {
+    let (id, trust) = (&local.about.id, local.trust.as_str());
+    let message = format!("image {id} was {}; what vouches for it: {trust}", how.as_str());
+    let event = NewEvent::new(EventType::System, Severity::Info, how.action(), &message);
     let details =
         json!({ "url": local.url, "digest": local.digest, "trust": local.trust, "size": local.size });
     let event = match by {

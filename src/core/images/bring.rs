@@ -19,7 +19,7 @@ impl Source {
     /// How a guest boots from it.
     pub fn boot(&self) -> Boot {
         match &self.form {
-            Form::Disk { .. } | Form::Offered(_) => Boot::Disk,
+            Form::Disk { .. } | Form::Offered(_) | Form::Imported(_) => Boot::Disk,
             Form::Kernel {
                 kernel,
                 initramfs,
@@ -37,6 +37,7 @@ impl Source {
         match &self.form {
             Form::Disk { disk, format } => Some((disk.volume.clone(), *format)),
             Form::Offered(offer) => base.map(|volume| (volume, offer.about.format)),
+            Form::Imported(local) => Some((local.volume.clone(), local.about.format)),
             Form::Kernel { .. } => None,
         }
     }
@@ -49,7 +50,7 @@ impl Source {
     fn parts(&self) -> Vec<&Part> {
         match &self.form {
             Form::Disk { disk, .. } => vec![disk],
-            Form::Offered(_) => vec![],
+            Form::Offered(_) | Form::Imported(_) => vec![],
             Form::Kernel {
                 kernel, initramfs, ..
             } => vec![kernel, initramfs],
@@ -63,11 +64,15 @@ impl Source {
     /// The hypervisor's, that of a file that cannot be read or is no longer the one that was
     /// checked, those of a download, [`Stop::Cancelled`] and [`Stop::HandOver`] in the middle.
     pub async fn bring(&self, job: &Job, disk: u64) -> Result<Option<String>, Stop> {
-        if let Form::Offered(offer) = &self.form {
-            let local = bring_offered(job, offer).await?;
+        let local = match &self.form {
+            Form::Offered(offer) => Some(bring_offered(job, offer).await?),
+            Form::Imported(local) => Some(bring_imported(job, local).await?),
+            Form::Disk { .. } | Form::Kernel { .. } => None,
+        };
+        if let Some(local) = local {
             if local.virtual_size > disk {
                 let least = local.virtual_size.div_ceil(1 << 30);
-                let reason = format!("{} needs a disk of at least {least} GiB", offer.about.id);
+                let reason = format!("{} needs a disk of at least {least} GiB", local.about.id);
                 return Err(Stop::Failed(Error::Conflict(reason)));
             }
             return Ok(Some(local.volume));
@@ -87,7 +92,9 @@ impl Source {
         let (file, size) = (part.file.clone(), part.size);
         match self.form {
             Form::Disk { format, .. } => Box::new(move || own::open(&file, size, format)),
-            Form::Offered(_) | Form::Kernel { .. } => Box::new(move || Ok(Box::new(File::open(&file)?))),
+            Form::Offered(_) | Form::Imported(_) | Form::Kernel { .. } => {
+                Box::new(move || Ok(Box::new(File::open(&file)?)))
+            }
         }
     }
 }
@@ -122,20 +129,41 @@ async fn bring_offered(job: &Job, offer: &Offer) -> Result<Local, Stop> {
         None => download(job, offer).await?,
     };
     let library = job.core().library();
-    // A digest that is in the pool already, as by a download whose sheet was lost.
+    // A digest may be in the pool already, as by a download whose sheet was lost.
     if !is_whole(&present, &local.volume) {
-        let part = Part {
-            volume: local.volume.clone(),
-            file: library.file(&local.volume),
-            size: local.size,
-        };
-        let (file, size, format) = (part.file.clone(), part.size, local.about.format);
-        part.upload(job, Box::new(move || own::open(&file, size, format)))
-            .await?;
+        upload_local(job, &local).await?;
     }
     let volume = local.volume.clone();
     off_worker(move || library.drop_file(&volume)).await?;
     Ok(local)
+}
+
+async fn upload_local(job: &Job, local: &Local) -> Result<(), Stop> {
+    let part = Part {
+        volume: local.volume.clone(),
+        file: job.core().library().file(&local.volume),
+        size: local.size,
+    };
+    let (file, size, format) = (part.file.clone(), part.size, local.about.format);
+    part.upload(job, Box::new(move || own::open(&file, size, format)))
+        .await
+}
+
+/// An imported image, in the pool.
+async fn bring_imported(job: &Job, local: &Local) -> Result<Local, Stop> {
+    let _turn = turn(job, &local.about.id).await?;
+    let library = job.core().library();
+    if is_whole(&volumes(job).await?, &local.volume) {
+        return Ok(local.clone());
+    }
+    if !library.file(&local.volume).exists() {
+        let reason = format!("the bytes of {} are gone; import it again", local.about.id);
+        return Err(Stop::Failed(Error::Image(reason)));
+    }
+    upload_local(job, local).await?;
+    let volume = local.volume.clone();
+    off_worker(move || library.drop_file(&volume)).await?;
+    Ok(local.clone())
 }
 
 async fn download(job: &Job, offer: &Offer) -> Result<Local, Stop> {

@@ -299,7 +299,11 @@ fn pinned(field: &str, hex: &str) -> Result<Proof, String> {
     })
 }
 
-fn check_id(id: &str, shown: &str) -> Result<(), String> {
+/// Checks an image's id.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_id(id: &str, shown: &str) -> Result<(), String> {
     let clean = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-';
     if id == super::tiny::ID {
         return Err(format!("`{id}` is twarga's own image"));

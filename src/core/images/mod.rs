@@ -12,6 +12,7 @@ mod acts;
 mod bring;
 mod convert;
 pub mod fetch;
+mod import;
 mod inspect;
 mod library;
 mod listed;
@@ -22,6 +23,8 @@ mod signature;
 mod sums;
 mod tiny;
 
+pub use import::Import;
+pub use inspect::Format;
 pub use library::{Library, Local};
 pub use listed::epitaph;
 pub use offer::Offer;
@@ -48,6 +51,8 @@ enum Form {
     Disk { disk: Part, format: VolumeFormat },
     /// To be downloaded, unless it was; then the machine's disk is an overlay on it.
     Offered(Box<Offer>),
+    /// Imported: in the library alone.
+    Imported(Box<Local>),
     /// Booted directly; the machine's disk is empty.
     Kernel {
         kernel: Part,
@@ -93,7 +98,21 @@ impl Catalogue {
                 None => offer.image(|keyring| keyring.exists()),
             },
         }));
+        images.extend(self.imported(&listings).iter().map(Local::image));
         images
+    }
+
+    /// The newest images of the library that no document names, and that were not downloaded.
+    fn imported(&self, listings: &[Listing]) -> Vec<Local> {
+        let mut found: Vec<Local> = Vec::new();
+        for local in self.library.all() {
+            let named = listings.iter().any(|it| it.about().id == local.about.id);
+            if !named && !found.iter().any(|it| it.about.id == local.about.id) {
+                found.push(local);
+            }
+        }
+        found.sort_by(|one, other| one.about.id.cmp(&other.about.id));
+        found
     }
 
     /// What a downloader has to know of an image, by id or alias; `None` if it is none that can be
@@ -118,8 +137,17 @@ impl Catalogue {
             Some(Listing::Elsewhere(offer)) => Ok(Source {
                 form: Form::Offered(Box::new(offer)),
             }),
+            None if let Some(local) = self.imported_as(name) => Ok(Source {
+                form: Form::Imported(Box::new(local)),
+            }),
             None => Err(epitaph(name).unwrap_or_else(|| "no such image; see the catalogue".to_owned())),
         }
+    }
+
+    fn imported_as(&self, name: &str) -> Option<Local> {
+        let listings = self.listings().unwrap_or_else(|(_, others)| others);
+        let mut imported = self.imported(&listings).into_iter();
+        imported.find(|it| it.about.id == name)
     }
 
     fn listing(&self, name: &str) -> Option<Listing> {

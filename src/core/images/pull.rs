@@ -29,6 +29,10 @@ pub enum Stage {
     Download,
     /// It is unpacked.
     Unpack,
+    /// It is read before anything else opens it.
+    Check,
+    /// It becomes a plain qcow2.
+    Convert,
 }
 
 impl Stage {
@@ -38,6 +42,8 @@ impl Stage {
             Self::List => "asking for the digest",
             Self::Download => "downloading",
             Self::Unpack => "unpacking",
+            Self::Check => "checking",
+            Self::Convert => "converting",
         }
     }
 }

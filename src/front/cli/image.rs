@@ -6,9 +6,9 @@ use super::failure::Failure;
 use super::output::{Align, Output, Table, bytes, span};
 use super::prompt;
 use super::shape::{ImageShape, LocalImageShape, RemovedImageShape};
-use crate::core::{Ctx, Stage};
+use crate::core::{self, Core, Ctx, Format, Import, Local, OnStage, Stage};
 use crate::model::text::visible_within;
-use crate::model::{Architecture, Image, ImageKind, Pace, Progress, Readiness};
+use crate::model::{Architecture, Image, ImageKind, NoDigest, Pace, Progress, Readiness};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
@@ -57,29 +57,58 @@ pub async fn run(cli: &mut Cli, command: ImageCommand) -> Result<(), Failure> {
                     ]);
                 })
         }
-        ImageCommand::Pull { id } => pull(cli, &ctx, &id).await,
+        ImageCommand::Pull { id } => {
+            bring(cli, "the same command goes on from here", async |core, told| {
+                core.pull_image(&ctx, &id, told).await
+            })
+            .await
+        }
+        ImageCommand::Import {
+            from,
+            id,
+            user,
+            title,
+            format,
+            sha256,
+        } => {
+            let expect = sha256.map(|hex| format!("sha256:{hex}").parse()).transpose();
+            let import = Import {
+                from,
+                id,
+                title,
+                format: format.as_deref().and_then(Format::parse),
+                default_user: user,
+                expect: expect.map_err(|error: NoDigest| Failure::Usage(error.to_string()))?,
+            };
+            bring(cli, "the same command goes on", async |core, told| {
+                core.import_image(&ctx, import, told).await
+            })
+            .await
+        }
         ImageCommand::Remove { id, yes } => remove(cli, &ctx, &id, yes).await,
     }
 }
 
-async fn pull(cli: &mut Cli, ctx: &Ctx, id: &str) -> Result<(), Failure> {
+/// Brings an image to this host, by whatever way, and shows how far it is.
+async fn bring(
+    cli: &mut Cli,
+    goes_on: &str,
+    way: impl AsyncFnOnce(&Core, OnStage<'_>) -> core::Result<Local>,
+) -> Result<(), Failure> {
     let mut line = PullLine::new(&mut cli.output);
-    let pulled = {
+    let brought = {
         let mut told = |stage, progress| line.show(stage, progress);
-        let pull = cli.core.pull_image(ctx, id, &mut told);
         tokio::select! {
-            pulled = pull => Some(pulled),
-            // What came stays, and the next pull goes on from there.
+            brought = way(&cli.core, &mut told) => Some(brought),
+            // What came stays.
             _ = tokio::signal::ctrl_c() => None,
         }
     };
     drop(line);
-    let Some(pulled) = pulled else {
-        let id = visible_within(id, 60);
-        let reason = format!("broken off; `twarga image pull {id}` goes on from here");
-        return Err(Failure::Usage(reason));
+    let Some(brought) = brought else {
+        return Err(Failure::Usage(format!("broken off; {goes_on}")));
     };
-    let local = pulled?;
+    let local = brought?;
     cli.output.result(&LocalImageShape::new(&local), |page| {
         page.line(&format!(
             "{} is on this host: {}, {} ({})",

@@ -61,6 +61,12 @@ pub enum Format {
 }
 
 impl Format {
+    /// By that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let all = [Self::Qcow2, Self::Raw, Self::Vmdk, Self::Vdi, Self::Vhdx];
+        all.into_iter().find(|it| it.name() == name)
+    }
+
     /// As QEMU's block drivers are called, and as people write it.
     pub fn name(self) -> &'static str {
         match self {

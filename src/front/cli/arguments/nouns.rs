@@ -171,7 +171,32 @@ pub enum ImageCommand {
         /// Its id or another of its names
         id: String,
     },
-    /// Remove a downloaded image that no machine stands on (admins)
+    /// Import a qcow2, raw, vmdk, vdi or vhdx image of a file or an address (admins)
+    ///
+    /// Its header is read before anything else opens it, and qemu-img makes a plain qcow2 of it in a
+    /// cage.
+    #[command(after_long_help = shape::LOCAL_IMAGE_HELP)]
+    Import {
+        /// A file of this host, or an http or https address
+        #[arg(value_name = "FILE|URL")]
+        from: String,
+        /// Its id in the catalogue
+        #[arg(long)]
+        id: String,
+        /// Account that its cloud-init makes
+        #[arg(long, value_name = "NAME")]
+        user: String,
+        /// For people
+        #[arg(long, default_value = "")]
+        title: String,
+        /// What it is; without, what its header shows
+        #[arg(long, value_parser = ["qcow2", "raw", "vmdk", "vdi", "vhdx"])]
+        format: Option<String>,
+        /// SHA-256 that its bytes must have
+        #[arg(long, value_name = "HEX")]
+        sha256: Option<String>,
+    },
+    /// Remove a downloaded or imported image that no machine stands on (admins)
     #[command(visible_alias = "rm", after_long_help = shape::REMOVED_IMAGE_HELP)]
     Remove {
         /// Its id or another of its names
