@@ -46,6 +46,7 @@ impl Stage {
         // looks around wants to wait two minutes for it.
         settings.address_timeout = Duration::from_secs(20);
         settings.secret_key = None;
+        settings.images.refusal = Some("the demonstration downloads nothing");
         pretend_tiny(&settings.tiny_dir).map_err(|error| Error::Io {
             what: format!("making {}", settings.tiny_dir.display()),
             reason: error.to_string(),

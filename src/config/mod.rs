@@ -260,6 +260,7 @@ fn core_settings(settings: &File, surroundings: &Surroundings) -> Result<Setting
         images: ImageSettings {
             fetch: settings.images.fetch(|_| None),
             limit: settings.images.limit(),
+            refusal: None,
         },
         secret_key: (settings.secret_key != AUTO).then(|| settings.secret_key.clone()),
     })

@@ -23,7 +23,7 @@ pub use consoles::{Console, ConsoleSettings, Opening};
 pub use ctx::{Ctx, Origin, Source};
 pub use error::{Error, Result};
 pub use feed::{Foreign, Health, Keeping, Load, Machine, View, Watch};
-pub use images::{Format, Import, Local, OnStage, Stage, fetch};
+pub use images::{Format, Import, Local, OnStage, Soundness, Stage, Tried, fetch};
 pub use keeper::{Keeper, KeeperKind};
 pub use log::LogQuery;
 pub use operations::OperationQuery;
@@ -89,6 +89,8 @@ pub struct ImageSettings {
     pub fetch: fetch::Settings,
     /// Bytes an image may have at most, as it comes and unpacked.
     pub limit: u64,
+    /// Why nothing is downloaded at all, if so.
+    pub refusal: Option<&'static str>,
 }
 
 impl Default for ImageSettings {
@@ -96,6 +98,7 @@ impl Default for ImageSettings {
         Self {
             fetch: fetch::Settings::default(),
             limit: 32 << 30,
+            refusal: None,
         }
     }
 }

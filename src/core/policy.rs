@@ -33,15 +33,13 @@ pub enum Permission {
     ChangeRecording,
     /// Download an image of the catalogue.
     BringImage,
-    /// Remove a downloaded image.
-    RemoveImage,
-    /// Import an image of a file or an address.
-    ImportImage,
+    /// Import, remove, verify and clean images.
+    ManageImages,
 }
 
 impl Permission {
     /// Every permission, for the matrix test.
-    pub const ALL: [Permission; 16] = [
+    pub const ALL: [Permission; 15] = [
         Self::SeeMachine,
         Self::CreateMachine,
         Self::ActOnMachine,
@@ -56,8 +54,7 @@ impl Permission {
         Self::SeeRecording,
         Self::ChangeRecording,
         Self::BringImage,
-        Self::RemoveImage,
-        Self::ImportImage,
+        Self::ManageImages,
     ];
 
     /// For a refusal: `you may not …`.
@@ -77,8 +74,7 @@ impl Permission {
             Self::SeeRecording => "see this recording",
             Self::ChangeRecording => "change what is recorded of this machine",
             Self::BringImage => "download images",
-            Self::RemoveImage => "remove images",
-            Self::ImportImage => "import images",
+            Self::ManageImages => "manage images",
         }
     }
 }
@@ -111,8 +107,7 @@ pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
                 | EndConsole
                 | SeeRecording
                 | ChangeRecording
-                | RemoveImage
-                | ImportImage,
+                | ManageImages,
             _
         ) | (Role::Admin, CreateMachine | ChangeAccount | BringImage, Own)
             | (
@@ -144,13 +139,11 @@ mod tests {
     use super::*;
 
     /// The whole table, written out by hand: (permission, relation, user, auditor, admin).
-    const MATRIX: [(Permission, Relation, bool, bool, bool); 32] = [
-        (Permission::ImportImage, Relation::Own, false, false, true),
-        (Permission::ImportImage, Relation::Others, false, false, true),
+    const MATRIX: [(Permission, Relation, bool, bool, bool); 30] = [
         (Permission::BringImage, Relation::Own, true, false, true),
         (Permission::BringImage, Relation::Others, false, false, false),
-        (Permission::RemoveImage, Relation::Own, false, false, true),
-        (Permission::RemoveImage, Relation::Others, false, false, true),
+        (Permission::ManageImages, Relation::Own, false, false, true),
+        (Permission::ManageImages, Relation::Others, false, false, true),
         (Permission::SeeMachine, Relation::Own, true, true, true),
         (Permission::SeeMachine, Relation::Others, false, true, true),
         (Permission::CreateMachine, Relation::Own, true, false, true),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+use twarga::core::fetch::Proxies;
 use twarga::core::{
     Action, ConsoleSettings, Core, Ctx, ImageSettings, Keeper, KeeperKind, Machine, NewMachine, Origin,
     Parts, Registration, Settings, Source, View, time::system_clock,
@@ -64,7 +65,7 @@ impl Bench {
                 keep_recordings: Duration::from_secs(86_400),
                 longest_recording: 1 << 20,
             },
-            images: ImageSettings::default(),
+            images: loopback(),
             secret_key: None,
         };
         Self {
@@ -130,6 +131,17 @@ impl Bench {
             "{story}: the log is whole"
         );
     }
+}
+
+/// Downloads from this computer alone: whatever lies elsewhere meets a proxy that does not exist.
+fn loopback() -> ImageSettings {
+    let mut images = ImageSettings::default();
+    images.fetch.tries = 1;
+    images.fetch.proxies = Proxies {
+        except: Some("127.0.0.1".to_owned()),
+        ..Proxies::one("http://127.0.0.1:9")
+    };
+    images
 }
 
 pub async fn register(core: &Core, name: &str) -> Ctx {

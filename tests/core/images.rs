@@ -9,7 +9,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use twarga::core::{Action, Core, Ctx, Error, Import, Keeper, KeeperKind, LogQuery, NewMachine};
+use twarga::core::{Action, Core, Ctx, Error, Import, Keeper, KeeperKind, LogQuery, NewMachine, Soundness};
 use twarga::model::{OperationId, OperationState, Readiness, VmId};
 
 const SIZE: usize = 3 << 20;
@@ -391,7 +391,11 @@ async fn an_imported_image_is_inspected_converted_and_makes_machines() {
     assert!(said.contains("backing file"), "{said}");
     assert_eq!(library(&bench).len(), 1, "nothing is left: {:?}", library(&bench));
     let bob = register(&core, "bob").await;
-    assert!(refusal(&bob, "/nowhere", "evil").await.contains("may not import"));
+    assert!(
+        refusal(&bob, "/nowhere", "evil")
+            .await
+            .contains("may not manage images")
+    );
     let there = core.sign_in(TENANT, "alice", PASSWORD).await.unwrap().ctx;
     assert!(
         refusal(&there, "/nowhere", "evil")
@@ -418,4 +422,76 @@ async fn an_address_is_imported_and_its_digest_counts() {
     assert_eq!(library(&bench).len(), 2, "{:?}", library(&bench));
     assert_eq!(core.remove_image(&alice, "appliance").await.unwrap(), local.size);
     assert_eq!(library(&bench), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_are_verified_and_what_nobody_needs_is_removed() {
+    let bench = Bench::new();
+    let (core, _keeper, alice) = bench.kept().await;
+    let (old, new) = (image(2), image(3));
+    let server = serving(&old).await;
+    offered(&bench, &server, "/debian.qcow2", &old);
+    let (vm, operation) = ask(&core, &alice, "web-1").await;
+    finish(&core, &alice, operation).await;
+
+    // A newer version; the old one is a machine's.
+    let server = serving(&new).await;
+    offered(&bench, &server, "/debian.qcow2", &new);
+    core.pull_image(&alice, "debian", &mut |_, _| {}).await.unwrap();
+    // The newest comes first; the other one is in the pool, whose bytes the simulator does not keep.
+    let found = core.verify_image(&alice, "debian", &mut |_| {}).await.unwrap();
+    assert_eq!((found.len(), &found[0].1), (2, &Soundness::Sound));
+    assert_eq!(core.clean_images(&alice).await.unwrap(), 0, "both are needed");
+    let operation = core.act(&alice, vm, Action::Destroy).await.unwrap();
+    finish(&core, &alice, operation).await;
+    // And a download that nobody went on with.
+    let scrap = bench.state_dir().join("images/image-x-0.part");
+    std::fs::write(&scrap, vec![0; 1000]).unwrap();
+    assert_eq!(core.clean_images(&alice).await.unwrap(), SIZE as u64);
+    assert!(scrap.exists(), "written just now");
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
+    std::fs::File::options()
+        .write(true)
+        .open(&scrap)
+        .unwrap()
+        .set_modified(long_ago)
+        .unwrap();
+    assert_eq!(core.clean_images(&alice).await.unwrap(), 1000);
+    assert_eq!(
+        (pool(&bench).len(), library(&bench).len()),
+        (0, 2),
+        "{:?}",
+        library(&bench)
+    );
+
+    // What changed is told, and what is gone.
+    let file = bench.state_dir().join("images").join(&library(&bench)[0]);
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[SIZE - 1] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let found = core.verify_image(&alice, "debian", &mut |_| {}).await.unwrap();
+    assert_eq!(found[0].1, Soundness::Changed);
+    std::fs::remove_file(&file).unwrap();
+    let found = core.verify_image(&alice, "debian", &mut |_| {}).await.unwrap();
+    assert_eq!(found[0].1, Soundness::Gone);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_address_of_the_catalogue_is_tried() {
+    let bench = Bench::new();
+    let (core, _keeper, alice) = bench.kept().await;
+    let bytes = image(2);
+    let server = serving(&bytes).await;
+    offered(&bench, &server, "/debian.qcow2", &bytes);
+    let mut tried = Vec::new();
+    core.check_images(&alice, &mut |one| tried.push(one.clone()))
+        .await
+        .unwrap();
+    assert!(tried.len() > 15, "{tried:#?}");
+    let (own, others): (Vec<_>, Vec<_>) = tried.into_iter().partition(|it| it.id == "debian");
+    assert!(own.iter().all(|it| it.reason.is_none()), "{own:?}");
+    assert!(
+        others.iter().all(|it| it.reason.is_some()),
+        "nothing else is reached here"
+    );
 }

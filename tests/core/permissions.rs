@@ -76,6 +76,21 @@ const TABLE: &[Row] = &[
         [OUT, NO, NO, NO, YES],
     ),
     (
+        "verify_image",
+        ask!(core, ctx, it => core.verify_image(&ctx, "tiny", &mut |_| {})),
+        [OUT, NO, NO, NO, YES],
+    ),
+    (
+        "check_images",
+        ask!(core, ctx, it => core.check_images(&ctx, &mut |_| {})),
+        [OUT, NO, NO, NO, YES],
+    ),
+    (
+        "clean_images",
+        ask!(core, ctx, it => core.clean_images(&ctx)),
+        [OUT, NO, NO, NO, YES],
+    ),
+    (
         "remove_image",
         ask!(core, ctx, it => core.remove_image(&ctx, "tiny")),
         [OUT, NO, NO, NO, YES],

@@ -59,7 +59,7 @@ impl Core {
     pub async fn remove_image(&self, ctx: &Ctx, name: &str) -> Result<u64> {
         let bases = self
             .inspect(ctx, |reader, actor| {
-                permit(actor.role, Permission::RemoveImage, Relation::Others)?;
+                permit(actor.role, Permission::ManageImages, Relation::Others)?;
                 Ok(reader.bases()?)
             })
             .await?;
@@ -99,7 +99,7 @@ impl Core {
         .await
     }
 
-    async fn remove_local(&self, ctx: &Ctx, local: Local) -> Result<()> {
+    pub(super) async fn remove_local(&self, ctx: &Ctx, local: Local) -> Result<()> {
         let volume = local.volume.clone();
         let remove = self
             .hypervisor()
@@ -128,7 +128,7 @@ impl Core {
 
     /// A sheet whose bytes are neither here nor in the pool, as after somebody deleted the volume,
     /// stands for nothing.
-    async fn forget_images_without_bytes(&self) -> Result<()> {
+    pub(super) async fn forget_images_without_bytes(&self) -> Result<()> {
         let look = self
             .hypervisor()
             .call(Lane::Act, "list volumes", LOOK_DEADLINE, |it| it.volumes());

@@ -3,20 +3,18 @@
 
 use super::acts::{Arrival, note_arrival};
 use super::convert::{self, Order};
-use super::fetch::{self, Client, FetchError, Place, Url, Wanted};
+use super::fetch::{self, FetchError, Place, Url, Wanted};
 use super::inspect::{Format, check_name};
-use super::library::{Library, Local};
+use super::library::{Library, Local, content_of, sha256_of};
 use super::offer::{About, Firmware};
-use super::pull::{OnStage, Stage};
+use super::pull::{OnStage, Stage, client};
 use super::{epitaph, listed};
 use crate::core::auth::permit;
 use crate::core::policy::{Permission, Relation};
 use crate::core::{Core, Ctx, Error, Origin, Result, off_worker};
 use crate::hypervisor::VolumeFormat;
 use crate::model::{Digest, Field, FieldError, Progress, Trust, text};
-use sha2::{Digest as _, Sha256};
 use std::fs::{self, File, OpenOptions};
-use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
@@ -50,7 +48,7 @@ impl Core {
     pub async fn import_image(&self, ctx: &Ctx, import: Import, told: OnStage<'_>) -> Result<Local> {
         let by = self
             .inspect(ctx, |_, actor| {
-                permit(actor.role, Permission::ImportImage, Relation::Others)?;
+                permit(actor.role, Permission::ManageImages, Relation::Others)?;
                 Ok(actor.id)
             })
             .await?;
@@ -95,7 +93,7 @@ impl Core {
     async fn fetch_for_import(&self, import: &Import, url: Url, told: OnStage<'_>) -> Result<PathBuf> {
         let settings = &self.settings().images;
         let fail = |error: FetchError| Error::Image(error.to_string());
-        let client = Client::new(settings.fetch.clone()).map_err(fail)?;
+        let client = client(self)?;
         let partial = self.library().partial(&format!("import-{}", import.id));
         let wanted = Wanted {
             url,
@@ -157,7 +155,10 @@ async fn convert_into(
     let made = convert::convert(order, &mut percent)
         .await
         .map_err(|error| Error::Image(format!("{shown}: {error}")))?;
+    let written = output.clone();
+    let content = off_worker(move || content_of(&written)).await?;
     let local = Local {
+        content,
         about: About {
             id: import.id.clone(),
             aliases: Vec::new(),
@@ -206,15 +207,7 @@ fn open(path: &Path, expect: Option<Digest>) -> Result<(File, Digest)> {
     if !file.metadata().map_err(refuse)?.is_file() {
         return Err(refuse(std::io::Error::other("it is not a regular file")));
     }
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).map_err(refuse)? {
-            0 => break,
-            count => hash.update(&buffer[..count]),
-        }
-    }
-    let digest = Digest::Sha256(hash.finalize().into());
+    let digest = sha256_of(&mut file).map_err(refuse)?;
     if let Some(expected @ Digest::Sha256(_)) = expect
         && expected != digest
     {

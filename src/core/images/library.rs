@@ -11,9 +11,10 @@ use crate::core::{Error, Result, secrets};
 use crate::model::{Digest, Image, Readiness, Trust};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::cmp::Reverse;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -33,7 +34,9 @@ pub struct Local {
     pub digest: Digest,
     /// What vouched for that digest.
     pub trust: Trust,
-    /// Bytes of the image, unpacked.
+    /// SHA-256 of the image, unpacked or converted.
+    pub content: Digest,
+    /// Bytes of it.
     pub size: u64,
     /// Bytes of the disk in it.
     pub virtual_size: u64,
@@ -184,6 +187,30 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
+/// SHA-256 of a file. Reads all of it.
+///
+/// # Errors
+/// [`Error::Io`]
+pub fn content_of(path: &Path) -> Result<Digest> {
+    let fails = |error: io::Error| Error::of_file("reading", path, &error);
+    sha256_of(&mut File::open(path).map_err(fails)?).map_err(fails)
+}
+
+/// SHA-256 of everything that is still to be read.
+///
+/// # Errors
+/// The system's.
+pub fn sha256_of(source: &mut impl Read) -> io::Result<Digest> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match source.read(&mut buffer)? {
+            0 => return Ok(Digest::Sha256(hash.finalize().into())),
+            count => hash.update(&buffer[..count]),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::listed::{Listing, built_in};
@@ -204,6 +231,7 @@ mod tests {
             url: offer.url.clone(),
             digest: Digest::Sha256([digest; 32]),
             trust: Trust::TlsOnly,
+            content: Digest::Sha256([digest; 32]),
             size: 5,
             virtual_size: 512,
             brought_at: Timestamp::from_second(second).unwrap(),

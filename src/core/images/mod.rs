@@ -22,6 +22,7 @@ mod pull;
 mod signature;
 mod sums;
 mod tiny;
+mod upkeep;
 
 pub use import::Import;
 pub use inspect::Format;
@@ -29,6 +30,7 @@ pub use library::{Library, Local};
 pub use listed::epitaph;
 pub use offer::Offer;
 pub use pull::{OnStage, Stage};
+pub use upkeep::{Soundness, Tried};
 
 use self::listed::Listing;
 use crate::hypervisor::VolumeFormat;
@@ -113,6 +115,16 @@ impl Catalogue {
         }
         found.sort_by(|one, other| one.about.id.cmp(&other.about.id));
         found
+    }
+
+    /// Everything that can be downloaded. Reads a file: not for a worker.
+    pub fn offers(&self) -> Vec<Offer> {
+        let listings = self.listings().unwrap_or_else(|(_, others)| others);
+        let offers = listings.into_iter().filter_map(|it| match it {
+            Listing::Elsewhere(offer) => Some(offer),
+            Listing::Here(..) => None,
+        });
+        offers.collect()
     }
 
     /// What a downloader has to know of an image, by id or alias; `None` if it is none that can be

@@ -3,7 +3,7 @@
 //! library.
 
 use super::fetch::{self, Client, FetchError, Packing, Place, Unpacking, Url, Wanted};
-use super::library::{Library, Local};
+use super::library::{Library, Local, content_of};
 use super::offer::{Compression, Proof, SignatureForm};
 use super::{Offer, own, signature, sums};
 use crate::core::{Core, Error, Result, off_worker};
@@ -116,6 +116,18 @@ pub async fn pull(
     off_worker(move || keep.keep()).await.map(Some)
 }
 
+/// The client of this process's downloads.
+///
+/// # Errors
+/// [`Error::Image`]: nothing is downloaded here, or no client can be made.
+pub fn client(core: &Core) -> Result<Client> {
+    let settings = &core.settings().images;
+    match settings.refusal {
+        Some(reason) => Err(Error::Image(reason.to_owned())),
+        None => Client::new(settings.fetch.clone()).map_err(|error| Error::Image(error.to_string())),
+    }
+}
+
 /// What bringing one image needs.
 struct Bringing<'a> {
     client: Client,
@@ -129,7 +141,7 @@ impl<'a> Bringing<'a> {
     fn new(core: &Core, offer: &'a Offer) -> Result<Self> {
         let settings = &core.settings().images;
         Ok(Self {
-            client: Client::new(settings.fetch.clone()).map_err(|error| Error::Image(error.to_string()))?,
+            client: client(core)?,
             library: core.library(),
             offer,
             place: match offer.trusted_place {
@@ -247,7 +259,12 @@ impl Keep {
                 )));
             }
         };
+        let content = match (self.proved.0, self.image == self.partial) {
+            (known @ Digest::Sha256(_), true) => known,
+            _ => content_of(&self.image)?,
+        };
         let local = Local {
+            content,
             about: self.offer.about,
             url: self.offer.url,
             digest: self.proved.0,

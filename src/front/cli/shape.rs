@@ -9,8 +9,12 @@ mod image;
 
 pub(super) use consoles::{CONSOLE_HELP, RECORDING_HELP, idle};
 pub use consoles::{ConsoleShape, EndedShape, RecordShape, RecordingShape, RemovedShape};
-pub(super) use image::{IMAGE_HELP, LOCAL_IMAGE_HELP, REMOVED_IMAGE_HELP};
-pub use image::{ImageShape, LocalImageShape, RemovedImageShape};
+pub(super) use image::{
+    CLEANED_HELP, IMAGE_HELP, LOCAL_IMAGE_HELP, REMOVED_IMAGE_HELP, TRIED_HELP, VERIFIED_IMAGE_HELP,
+};
+pub use image::{
+    CleanedShape, ImageShape, LocalImageShape, RemovedImageShape, TriedShape, VerifiedImageShape,
+};
 
 use crate::core::doctor::Check;
 use crate::core::log::ChainReport;

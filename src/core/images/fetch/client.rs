@@ -120,6 +120,15 @@ pub(super) enum Trouble {
     Again(FetchError, Option<Duration>),
 }
 
+impl Trouble {
+    /// What went wrong, whether or not another try may help.
+    pub(super) fn into_error(self) -> FetchError {
+        match self {
+            Self::Final(error) | Self::Again(error, _) => error,
+        }
+    }
+}
+
 impl Client {
     /// Makes a client.
     ///

@@ -22,7 +22,7 @@ pub use address::Place;
 pub use client::{Client, Proxies, Settings};
 pub use error::{FetchError, Refusal, shown};
 pub use sheet::put_in_place;
-pub use small::fetch_small;
+pub use small::{fetch_small, probe};
 pub use unpack::{Packing, UnpackError, Unpacking, unpack};
 pub use url::Url;
 

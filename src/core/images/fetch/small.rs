@@ -32,6 +32,18 @@ pub async fn fetch_small(
     }
 }
 
+/// Asks whether an address serves a file, and reads nothing of it.
+///
+/// # Errors
+/// [`FetchError`]
+pub async fn probe(client: &Client, url: &Url, place: Place) -> Result<(), FetchError> {
+    match client.get(url, place, &HeaderMap::new()).await {
+        Ok(response) if response.status() == reqwest::StatusCode::OK => Ok(()),
+        Ok(response) => Err(client.refusal(url, &response).into_error()),
+        Err(trouble) => Err(trouble.into_error()),
+    }
+}
+
 async fn attempt(client: &Client, url: &Url, limit: usize, place: Place) -> Result<Vec<u8>, Trouble> {
     let mut response = client.get(url, place, &HeaderMap::new()).await?;
     if response.status() != reqwest::StatusCode::OK {

@@ -196,6 +196,19 @@ pub enum ImageCommand {
         #[arg(long, value_name = "HEX")]
         sha256: Option<String>,
     },
+    /// Read every byte of a downloaded or imported image and compare it with what came (admins)
+    #[command(after_long_help = shape::VERIFIED_IMAGE_HELP)]
+    Verify {
+        /// Its id or another of its names
+        id: String,
+    },
+    /// Try every address of the catalogue (admins)
+    #[command(after_long_help = shape::TRIED_HELP)]
+    Check,
+    /// Remove broken-off downloads, and versions on which no machine stands and that have newer ones
+    /// (admins)
+    #[command(after_long_help = shape::CLEANED_HELP)]
+    Gc,
     /// Remove a downloaded or imported image that no machine stands on (admins)
     #[command(visible_alias = "rm", after_long_help = shape::REMOVED_IMAGE_HELP)]
     Remove {

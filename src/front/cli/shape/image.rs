@@ -1,6 +1,6 @@
 //! Shapes of images.
 
-use crate::core::Local;
+use crate::core::{Local, Soundness, Tried};
 use crate::model::text::visible;
 use crate::model::{Architecture, Digest, Image, ImageKind, Readiness, Trust};
 use jiff::Timestamp;
@@ -68,6 +68,69 @@ impl LocalImageShape {
             brought_at: local.brought_at,
         }
     }
+}
+
+pub(in crate::front::cli) const VERIFIED_IMAGE_HELP: &str = "\
+JSON: an array of the versions on this host, each as `image pull` prints it, and
+  found (sound|changed|gone)";
+
+pub(in crate::front::cli) const TRIED_HELP: &str = "\
+JSON: an array of id, url, reason (why it does not serve; null if it does)";
+
+pub(in crate::front::cli) const CLEANED_HELP: &str = "\
+JSON: freed (bytes)";
+
+/// A version that was verified.
+#[derive(Debug, Serialize)]
+pub struct VerifiedImageShape {
+    #[serde(flatten)]
+    local: LocalImageShape,
+    found: &'static str,
+}
+
+impl VerifiedImageShape {
+    /// As it was found.
+    pub fn new(local: &Local, soundness: &Soundness) -> Self {
+        Self {
+            local: LocalImageShape::new(local),
+            found: match soundness {
+                Soundness::Sound => "sound",
+                Soundness::Changed => "changed",
+                Soundness::Gone => "gone",
+            },
+        }
+    }
+
+    /// The word for it.
+    pub fn found(&self) -> &'static str {
+        self.found
+    }
+}
+
+/// An address that was tried.
+#[derive(Debug, Serialize)]
+pub struct TriedShape {
+    id: String,
+    url: String,
+    reason: Option<String>,
+}
+
+impl TriedShape {
+    /// As it answered.
+    pub fn new(tried: &Tried) -> Self {
+        Self {
+            id: visible(&tried.id).into_owned(),
+            url: visible(&tried.url).into_owned(),
+            reason: tried.reason.as_deref().map(|it| visible(it).into_owned()),
+        }
+    }
+}
+
+/// What cleaning freed.
+#[derive(Debug, Serialize)]
+pub struct CleanedShape {
+    /// Bytes.
+    pub freed: u64,
 }
 
 /// An image that was removed.

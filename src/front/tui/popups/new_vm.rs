@@ -8,7 +8,7 @@ use crate::front::tui::widgets::form as fields;
 use crate::front::tui::widgets::frame::popup;
 use crate::front::tui::widgets::pen::{Pen, row, wrap};
 use crate::front::tui::words;
-use crate::model::{Field, FieldError, Image, Limits};
+use crate::model::{Field, FieldError, Image, Limits, Readiness};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -97,7 +97,18 @@ impl NewVm {
             .iter()
             .map(|image| Choice {
                 id: image.id.clone(),
-                label: format!("{} {}", image.id, image.version),
+                label: match (&image.readiness, image.size) {
+                    (Readiness::Remote, Some(size)) => {
+                        format!(
+                            "{} {} (download, {} MB)",
+                            image.id,
+                            image.version,
+                            size / 1_000_000
+                        )
+                    }
+                    (Readiness::Remote, None) => format!("{} {} (download)", image.id, image.version),
+                    _ => format!("{} {}", image.id, image.version),
+                },
                 unavailable: image.refusal(),
             })
             .collect();

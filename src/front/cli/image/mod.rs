@@ -1,23 +1,22 @@
 //! Images.
 
+mod bring;
+
 use super::Cli;
 use super::arguments::ImageCommand;
 use super::failure::Failure;
-use super::output::{Align, Output, Table, bytes, span};
+use super::output::{Align, Table, bytes};
 use super::prompt;
-use super::shape::{ImageShape, LocalImageShape, RemovedImageShape};
-use crate::core::{self, Core, Ctx, Format, Import, Local, OnStage, Stage};
-use crate::model::text::visible_within;
-use crate::model::{Architecture, Image, ImageKind, NoDigest, Pace, Progress, Readiness};
+use super::shape::{CleanedShape, ImageShape, RemovedImageShape, TriedShape, VerifiedImageShape};
+use crate::core::{Ctx, Error, Format, Import, Soundness, Stage};
+use crate::model::{Architecture, Image, ImageKind, NoDigest, Readiness};
+use bring::{BringLine, bring};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 /// What is shown where nothing is known.
 const UNKNOWN: &str = "-";
-/// How often progress is shown.
-const SHOW_EVERY: Duration = Duration::from_millis(200);
 
 /// `twarga image`
 pub async fn run(cli: &mut Cli, command: ImageCommand) -> Result<(), Failure> {
@@ -85,39 +84,61 @@ pub async fn run(cli: &mut Cli, command: ImageCommand) -> Result<(), Failure> {
             })
             .await
         }
+        ImageCommand::Verify { id } => verify(cli, &ctx, &id).await,
+        ImageCommand::Check => check(cli, &ctx).await,
+        ImageCommand::Gc => {
+            let freed = cli.core.clean_images(&ctx).await?;
+            cli.output.result(&CleanedShape { freed }, |page| {
+                page.line(&format!("{} are free", bytes(freed)))
+            })
+        }
         ImageCommand::Remove { id, yes } => remove(cli, &ctx, &id, yes).await,
     }
 }
 
-/// Brings an image to this host, by whatever way, and shows how far it is.
-async fn bring(
-    cli: &mut Cli,
-    goes_on: &str,
-    way: impl AsyncFnOnce(&Core, OnStage<'_>) -> core::Result<Local>,
-) -> Result<(), Failure> {
-    let mut line = PullLine::new(&mut cli.output);
-    let brought = {
-        let mut told = |stage, progress| line.show(stage, progress);
-        tokio::select! {
-            brought = way(&cli.core, &mut told) => Some(brought),
-            // What came stays.
-            _ = tokio::signal::ctrl_c() => None,
+async fn verify(cli: &mut Cli, ctx: &Ctx, id: &str) -> Result<(), Failure> {
+    let found = {
+        let mut line = BringLine::new(&mut cli.output);
+        let mut told = |progress| line.show(Stage::Check, progress);
+        cli.core.verify_image(ctx, id, &mut told).await?
+    };
+    let shapes: Vec<_> = found
+        .iter()
+        .map(|(local, soundness)| VerifiedImageShape::new(local, soundness))
+        .collect();
+    cli.output.result(&shapes, |page| {
+        for ((local, _), shape) in found.iter().zip(&shapes) {
+            page.line(&format!("{}: {}", local.volume, shape.found()));
         }
-    };
-    drop(line);
-    let Some(brought) = brought else {
-        return Err(Failure::Usage(format!("broken off; {goes_on}")));
-    };
-    let local = brought?;
-    cli.output.result(&LocalImageShape::new(&local), |page| {
-        page.line(&format!(
-            "{} is on this host: {}, {} ({})",
-            local.about.id,
-            bytes(local.size),
-            local.digest,
-            local.trust.as_str()
-        ))
-    })
+    })?;
+    match found.iter().all(|(_, soundness)| *soundness == Soundness::Sound) {
+        true => Ok(()),
+        false => Err(Error::Image("an image is not what came".to_owned()).into()),
+    }
+}
+
+async fn check(cli: &mut Cli, ctx: &Ctx) -> Result<(), Failure> {
+    let mut tried = Vec::new();
+    let mut table = Table::new(&[
+        ("ID", Align::Left),
+        ("ADDRESS", Align::Left),
+        ("STATE", Align::Left),
+    ]);
+    cli.core
+        .check_images(ctx, &mut |one| {
+            let state = one.reason.clone().unwrap_or_else(|| "serves".to_owned());
+            table.push([one.id.clone(), one.url.clone(), state]);
+            tried.push((TriedShape::new(one), one.reason.is_none()));
+        })
+        .await?;
+    let shapes: Vec<_> = tried.iter().map(|(shape, _)| shape).collect();
+    cli.output.result(&shapes, |page| {
+        page.table(&table, "nothing of the catalogue is downloaded")
+    })?;
+    match tried.iter().filter(|(_, serves)| !serves).count() {
+        0 => Ok(()),
+        bad => Err(Error::Image(format!("{bad} addresses do not serve")).into()),
+    }
 }
 
 async fn remove(cli: &mut Cli, ctx: &Ctx, id: &str, yes: bool) -> Result<(), Failure> {
@@ -140,69 +161,6 @@ async fn remove(cli: &mut Cli, ctx: &Ctx, id: &str, yes: bool) -> Result<(), Fai
     cli.output.result(&shape, |page| {
         page.line(&format!("{} is gone, {} are free", image.id, bytes(freed)))
     })
-}
-
-/// One line on a terminal that says how far a download is, redrawn in place; in a pipe nothing.
-struct PullLine<'o> {
-    output: &'o mut Output,
-    began: Instant,
-    shown: Option<(Stage, Instant)>,
-    pace: Pace,
-}
-
-impl<'o> PullLine<'o> {
-    fn new(output: &'o mut Output) -> Self {
-        Self {
-            output,
-            began: Instant::now(),
-            shown: None,
-            pace: Pace::default(),
-        }
-    }
-
-    fn show(&mut self, stage: Stage, progress: Progress) {
-        let is_new = self.shown.is_none_or(|(shown, _)| shown != stage);
-        if is_new {
-            self.pace = Pace::default();
-        }
-        self.pace.saw(self.began.elapsed(), progress.done);
-        let is_due = self.shown.is_none_or(|(_, at)| at.elapsed() >= SHOW_EVERY);
-        if !(is_new || is_due) || !self.output.streams().error_is_terminal {
-            return;
-        }
-        self.shown = Some((stage, Instant::now()));
-        let line = sentence(stage, progress, &self.pace);
-        // 79: a line that reaches the last column of a narrow terminal could not be redrawn.
-        self.output
-            .note_part(&format!("\r\x1b[K{}", visible_within(&line, 79)));
-    }
-}
-
-impl Drop for PullLine<'_> {
-    fn drop(&mut self) {
-        if self.shown.is_some() {
-            self.output.note_part("\r\x1b[K");
-        }
-    }
-}
-
-/// `downloading: 12.0 MiB of 19.0 MiB, 1.2 MiB/s, 6s left`
-fn sentence(stage: Stage, progress: Progress, pace: &Pace) -> String {
-    let mut line = stage.as_str().to_owned();
-    if progress.done > 0 {
-        line.push_str(&format!(": {}", bytes(progress.done)));
-    }
-    if let Some(total) = progress.total {
-        line.push_str(&format!(" of {}", bytes(total)));
-    }
-    if let Some(rate) = pace.rate() {
-        line.push_str(&format!(", {}/s", bytes(rate as u64)));
-    }
-    if let Some(left) = progress.total.and_then(|total| pace.left(total)) {
-        let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
-        line.push_str(&format!(", {} left", span(seconds)));
-    }
-    line
 }
 
 fn machines(uses: &BTreeMap<String, u64>, image: &Image) -> u64 {

@@ -1,0 +1,107 @@
+//! Bringing an image to this host, with a line that says how far it is.
+
+use crate::core::{self, Core, Local, OnStage, Stage};
+use crate::front::cli::Cli;
+use crate::front::cli::failure::Failure;
+use crate::front::cli::output::{Output, bytes, span};
+use crate::front::cli::shape::LocalImageShape;
+use crate::model::text::visible_within;
+use crate::model::{Pace, Progress};
+use std::time::{Duration, Instant};
+
+/// How often progress is shown.
+const SHOW_EVERY: Duration = Duration::from_millis(200);
+
+/// Brings an image to this host, by whatever way, and shows how far it is.
+pub async fn bring(
+    cli: &mut Cli,
+    goes_on: &str,
+    way: impl AsyncFnOnce(&Core, OnStage<'_>) -> core::Result<Local>,
+) -> Result<(), Failure> {
+    let mut line = BringLine::new(&mut cli.output);
+    let brought = {
+        let mut told = |stage, progress| line.show(stage, progress);
+        tokio::select! {
+            brought = way(&cli.core, &mut told) => Some(brought),
+            // What came stays.
+            _ = tokio::signal::ctrl_c() => None,
+        }
+    };
+    drop(line);
+    let Some(brought) = brought else {
+        return Err(Failure::Usage(format!("broken off; {goes_on}")));
+    };
+    let local = brought?;
+    cli.output.result(&LocalImageShape::new(&local), |page| {
+        page.line(&format!(
+            "{} is on this host: {}, {} ({})",
+            local.about.id,
+            bytes(local.size),
+            local.digest,
+            local.trust.as_str()
+        ))
+    })
+}
+
+/// One line on a terminal that says how far a download is, redrawn in place; in a pipe nothing.
+pub struct BringLine<'o> {
+    output: &'o mut Output,
+    began: Instant,
+    shown: Option<(Stage, Instant)>,
+    pace: Pace,
+}
+
+impl<'o> BringLine<'o> {
+    pub fn new(output: &'o mut Output) -> Self {
+        Self {
+            output,
+            began: Instant::now(),
+            shown: None,
+            pace: Pace::default(),
+        }
+    }
+
+    pub fn show(&mut self, stage: Stage, progress: Progress) {
+        let is_new = self.shown.is_none_or(|(shown, _)| shown != stage);
+        if is_new {
+            self.pace = Pace::default();
+        }
+        self.pace.saw(self.began.elapsed(), progress.done);
+        let is_due = self.shown.is_none_or(|(_, at)| at.elapsed() >= SHOW_EVERY);
+        if !(is_new || is_due) || !self.output.streams().error_is_terminal {
+            return;
+        }
+        self.shown = Some((stage, Instant::now()));
+        let line = sentence(stage, progress, &self.pace);
+        // 79: a line that reaches the last column of a narrow terminal could not be redrawn.
+        self.output
+            .note_part(&format!("\r\x1b[K{}", visible_within(&line, 79)));
+    }
+}
+
+impl Drop for BringLine<'_> {
+    fn drop(&mut self) {
+        if self.shown.is_some() {
+            self.output.note_part("\r\x1b[K");
+        }
+    }
+}
+
+/// `downloading: 12.0 MiB of 19.0 MiB, 1.2 MiB/s, 6s left`
+fn sentence(stage: Stage, progress: Progress, pace: &Pace) -> String {
+    let mut line = stage.as_str().to_owned();
+    if progress.done > 0 {
+        line.push_str(&format!(": {}", bytes(progress.done)));
+    }
+    if let Some(total) = progress.total {
+        line.push_str(&format!(" of {}", bytes(total)));
+    }
+    if let Some(rate) = pace.rate() {
+        line.push_str(&format!(", {}/s", bytes(rate as u64)));
+    }
+    if let Some(left) = progress.total.and_then(|total| pace.left(total)) {
+        let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
+        line.push_str(&format!(", {} left", span(seconds)));
+    }
+    line
+}
