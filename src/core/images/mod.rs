@@ -34,7 +34,7 @@ pub use upkeep::{Soundness, Tried};
 
 use self::listed::Listing;
 use crate::hypervisor::VolumeFormat;
-use crate::model::Image;
+use crate::model::{Image, Readiness};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -97,7 +97,13 @@ impl Catalogue {
             Listing::Here(about, file) => own::image(about, file),
             Listing::Elsewhere(offer) => match self.library.newest_of(offer) {
                 Some(local) => local.image(),
-                None => offer.image(|keyring| keyring.exists()),
+                None => match offer.about.missing_firmware() {
+                    Some(reason) => Image {
+                        readiness: Readiness::Unavailable(reason),
+                        ..offer.image(|keyring| keyring.exists())
+                    },
+                    None => offer.image(|keyring| keyring.exists()),
+                },
             },
         }));
         images.extend(self.imported(&listings).iter().map(Local::image));
@@ -146,9 +152,12 @@ impl Catalogue {
         }
         match self.listing(name) {
             Some(Listing::Here(about, file)) => own::source(&about, &file),
-            Some(Listing::Elsewhere(offer)) => Ok(Source {
-                form: Form::Offered(Box::new(offer)),
-            }),
+            Some(Listing::Elsewhere(offer)) => match offer.about.missing_firmware() {
+                Some(reason) => Err(reason),
+                None => Ok(Source {
+                    form: Form::Offered(Box::new(offer)),
+                }),
+            },
             None if let Some(local) = self.imported_as(name) => Ok(Source {
                 form: Form::Imported(Box::new(local)),
             }),

@@ -117,6 +117,12 @@ pub enum Firmware {
 }
 
 impl About {
+    /// Why it cannot boot here, if so: machines have a BIOS.
+    pub fn missing_firmware(&self) -> Option<String> {
+        (self.firmware == Firmware::Uefi)
+            .then(|| format!("{} boots by UEFI only, and machines here have a BIOS", self.id))
+    }
+
     /// Its entry of the catalogue. `size` in bytes.
     pub fn image(&self, size: Option<u64>, trust: Trust, readiness: Readiness) -> Image {
         Image {

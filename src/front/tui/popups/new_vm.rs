@@ -97,18 +97,7 @@ impl NewVm {
             .iter()
             .map(|image| Choice {
                 id: image.id.clone(),
-                label: match (&image.readiness, image.size) {
-                    (Readiness::Remote, Some(size)) => {
-                        format!(
-                            "{} {} (download, {} MB)",
-                            image.id,
-                            image.version,
-                            size / 1_000_000
-                        )
-                    }
-                    (Readiness::Remote, None) => format!("{} {} (download)", image.id, image.version),
-                    _ => format!("{} {}", image.id, image.version),
-                },
+                label: label(image),
                 unavailable: image.refusal(),
             })
             .collect();
@@ -297,4 +286,19 @@ impl NewVm {
             ),
         }
     }
+}
+
+/// `debian-12 12, 325 MB to download`
+fn label(image: &Image) -> String {
+    let mut label = image.id.clone();
+    if !image.version.is_empty() {
+        label.push_str(&format!(" {}", image.version));
+    }
+    if image.readiness == Readiness::Remote {
+        match image.size {
+            Some(size) => label.push_str(&format!(", {} MB to download", size / 1_000_000)),
+            None => label.push_str(", to download"),
+        }
+    }
+    label
 }
