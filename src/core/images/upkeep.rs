@@ -156,7 +156,8 @@ impl Core {
                 Err(hypervisor::Error::NotFound(_)) => return Ok(Soundness::Gone),
                 part => part?,
             };
-            if part.bytes.is_empty() || part.size != local.size {
+            // Its size is that of the disk in it, where libvirt knows the format.
+            if part.bytes.is_empty() {
                 return Ok(Soundness::Changed);
             }
             hash.update(&part.bytes);
