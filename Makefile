@@ -16,6 +16,8 @@ SHELL := /bin/bash
 
 # Where the tiny guest lies; twarga looks in the same place.
 export TWARGA_TINY_DIR ?= $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/twarga/tiny
+# Where the guest lies that only the tests on real QEMU boot.
+export TWARGA_DEBIAN_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/twarga/debian
 # Arguments for `make run`.
 ARGS ?=
 # Readable by the unprivileged user whom the session tests run as.
@@ -44,6 +46,10 @@ daemons: install
 tiny: install ## the tiny guest: a kernel and an initramfs from distribution packages
 	@assets/tiny/build.sh "$$TWARGA_TINY_DIR"
 
+.PHONY: debian
+debian: install ## the tests' Debian guest: a disk image made of the distribution's packages
+	@tests/harness/debian-image "$$TWARGA_DEBIAN_DIR/debian.qcow2"
+
 .PHONY: build
 build: install ## the release binary
 	@$(CARGO) build --release --locked
@@ -59,7 +65,7 @@ run: install daemons ## set up, build and start twarga (ARGS=…)
 # The daemons of the machine itself are not needed: the tests on a real libvirt
 # bring their own. Without QEMU or libvirt they fail, they don't skip.
 .PHONY: test
-test: install tiny ## formatting, lints, all tests, and the tests on real QEMU in both modes
+test: install tiny debian ## formatting, lints, all tests, and the tests on real QEMU in both modes
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	$(CARGO) test --locked
@@ -67,7 +73,7 @@ test: install tiny ## formatting, lints, all tests, and the tests on real QEMU i
 
 # Long or heavy tests carry #[ignore]; here they run, and only they.
 .PHONY: torture
-torture: install tiny ## the long tests: those marked #[ignore], optimised, and on real QEMU
+torture: install tiny debian ## the long tests: those marked #[ignore], optimised, and on real QEMU
 	$(CARGO) test --locked --release -- --ignored
 	tests/harness/real-tests -- --ignored --test-threads=1
 
@@ -82,5 +88,5 @@ bench: install ## the benchmarks
 	$(CARGO) bench --locked
 
 .PHONY: clean
-clean: ## removes what cargo built; the set-up and the tiny guest stay
+clean: ## removes what cargo built; the set-up and the guests stay
 	cargo clean

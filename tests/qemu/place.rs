@@ -20,7 +20,7 @@ pub const SOON: Duration = Duration::from_secs(30);
 /// For a guest that boots or powers off, emulated, on a busy machine.
 pub const BOOT: Duration = Duration::from_secs(100);
 /// What ssh ends with when it did not get through (ssh(1)).
-const SSH_FAILED: i32 = 255;
+pub const SSH_FAILED: i32 = 255;
 
 /// The password of every account here.
 pub const PASSWORD: &str = "seven-quiet-otters-9";
@@ -131,7 +131,13 @@ impl Place {
     /// Runs a command of twarga.
     #[track_caller]
     pub fn call(&self, arguments: &[&str], input: &str) -> Said {
-        finish(self.spawn(arguments), input, BOOT)
+        self.call_within(BOOT, arguments, input)
+    }
+
+    /// Runs a command of twarga that may take that long.
+    #[track_caller]
+    pub fn call_within(&self, patience: Duration, arguments: &[&str], input: &str) -> Said {
+        finish(self.spawn(arguments), input, patience)
     }
 
     /// Runs a command that succeeds; its standard output.
@@ -249,46 +255,42 @@ impl Place {
     /// Logs in to a guest over SSH, by twarga's own key, and runs a command in it.
     #[track_caller]
     pub fn ssh(&self, host: &str, port: u16, command: &str) -> Said {
-        let known_hosts = format!(
-            "UserKnownHostsFile={}",
-            self.folder.path().join("known_hosts").display()
-        );
+        self.ssh_as("tiny", (host, port), command)
+    }
+
+    /// The same into an account of that name.
+    #[track_caller]
+    pub fn ssh_as(&self, user: &str, address: (&str, u16), command: &str) -> Said {
         let mut ssh = Command::new("ssh");
-        ssh.args([
-            "-F",
-            "none",
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            "IdentitiesOnly=yes",
-            "-o",
-            "IdentityAgent=none",
-        ])
-        .args([
-            "-o",
-            "StrictHostKeyChecking=no",
-            "-o",
-            &known_hosts,
-            "-o",
-            "ConnectTimeout=20",
-        ])
-        .arg("-i")
-        .arg(self.state().join("ssh/id_ed25519"))
-        .args(["-p", &port.to_string(), &format!("tiny@{host}"), command]);
+        ssh.args(["-o", "BatchMode=yes"])
+            .args(self.ssh_arguments(user, address))
+            .arg(command);
         finish(start(ssh), "", BOOT)
+    }
+
+    /// What ssh is told to get to an account of a guest by twarga's own key.
+    pub fn ssh_arguments(&self, user: &str, (host, port): (&str, u16)) -> Vec<String> {
+        let known_hosts = self.folder.path().join("known_hosts");
+        let key = self.state().join("ssh/id_ed25519");
+        let options = [
+            "IdentitiesOnly=yes".to_owned(),
+            "IdentityAgent=none".to_owned(),
+            "StrictHostKeyChecking=no".to_owned(),
+            format!("UserKnownHostsFile={}", known_hosts.display()),
+            "ConnectTimeout=20".to_owned(),
+        ];
+        let mut arguments = vec!["-F".to_owned(), "none".to_owned()];
+        arguments.extend(options.into_iter().flat_map(|it| ["-o".to_owned(), it]));
+        arguments.extend(["-i".to_owned(), key.display().to_string()]);
+        arguments.extend(["-p".to_owned(), port.to_string(), format!("{user}@{host}")]);
+        arguments
     }
 
     /// Asserts that a machine can be logged in to, where `vm list --json` says it is.
     #[track_caller]
     pub fn assert_guest(&self, machine: &Value) {
-        let name = machine["name"].as_str().expect("a name");
-        match (machine["ip"].as_str(), machine["ssh_port"].as_u64()) {
-            (Some(ip), _) => self.assert_answers((ip, 22), name),
-            (None, Some(port)) => {
-                self.assert_answers(("127.0.0.1", u16::try_from(port).expect("a port")), name)
-            }
-            (None, None) => panic!("no way to reach {machine}"),
-        }
+        let (host, port) = ssh_address(machine);
+        self.assert_answers((&host, port), machine["name"].as_str().expect("a name"));
     }
 
     /// Asserts that the guest behind an address is the one of that name, by its own word. A guest
@@ -333,6 +335,17 @@ impl Drop for Place {
             virsh(&["pool-destroy", &self.pool]);
             virsh(&["pool-undefine", &self.pool]);
         }
+    }
+}
+
+/// Where a machine's SSH server answers, as `vm list --json` says it: an address of its own, or a
+/// port of this host.
+#[track_caller]
+pub fn ssh_address(machine: &Value) -> (String, u16) {
+    match (machine["ip"].as_str(), machine["ssh_port"].as_u64()) {
+        (Some(ip), _) => (ip.to_owned(), 22),
+        (None, Some(port)) => ("127.0.0.1".to_owned(), u16::try_from(port).expect("a port")),
+        (None, None) => panic!("no way to reach {machine}"),
     }
 }
 

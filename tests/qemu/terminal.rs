@@ -4,6 +4,7 @@
 //! Nothing here waits for a time: every wait ends with the bytes that make it true, or fails with
 //! the screen as it then is. vt100 reads only our own program's output, which is trusted.
 
+use crate::drawing::Drawing;
 use portable_pty::{CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -46,6 +47,7 @@ struct Wire {
 /// What has come out of the program.
 struct Seen {
     emulator: vt100::Parser,
+    drawing: Drawing,
     bytes: Vec<u8>,
     ended: Option<ExitStatus>,
     /// Everything it wrote is here: nobody holds the terminal any more, or it was closed.
@@ -69,6 +71,7 @@ impl Terminal {
         let wire = Arc::new(Wire {
             seen: Mutex::new(Seen {
                 emulator: vt100::Parser::new(rows, columns, 0),
+                drawing: Drawing::default(),
                 bytes: Vec::new(),
                 ended: None,
                 drained: false,
@@ -119,6 +122,11 @@ impl Terminal {
     /// What the screen shows, line by line.
     pub fn screen(&self) -> String {
         self.wire.lock().emulator.screen().contents()
+    }
+
+    /// Looks at the emulator's screen.
+    pub fn look<T>(&self, at: impl FnOnce(&vt100::Screen) -> T) -> T {
+        at(self.wire.lock().emulator.screen())
     }
 
     /// Everything that was written so far.
@@ -334,7 +342,8 @@ fn read(mut device: File, wire: &Wire) {
             break;
         };
         let mut seen = wire.lock();
-        seen.emulator.process(&buffer[..count]);
+        let drawn = seen.drawing.put(&buffer[..count]);
+        seen.emulator.process(&drawn);
         seen.bytes.extend_from_slice(&buffer[..count]);
         assert!(seen.bytes.len() < MOST_BYTES, "the program draws without end");
         drop(seen);
