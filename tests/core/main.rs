@@ -18,3 +18,4 @@ mod images;
 mod keepers;
 mod machines;
 mod permissions;
+mod ready;
