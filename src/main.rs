@@ -214,6 +214,7 @@ impl Program<'_> {
                     output: Output::to_process(output.streams(), output.is_json()),
                     clock: assembled.clock.clone(),
                     leader: self.config.leader,
+                    ssh_folder: self.surroundings.folders.as_ref().map(|it| it.home.join(".ssh")),
                 };
                 cli::run(&mut cli, command).await
             }

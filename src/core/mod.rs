@@ -8,6 +8,7 @@ pub mod error;
 pub mod feed;
 mod images;
 pub mod keeper;
+mod keys;
 pub mod log;
 pub mod operations;
 pub mod policy;

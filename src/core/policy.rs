@@ -35,11 +35,13 @@ pub enum Permission {
     BringImage,
     /// Import, remove, verify and clean images.
     ManageImages,
+    /// Add an SSH key to an account: the machines it makes from then on let it in.
+    AddKey,
 }
 
 impl Permission {
     /// Every permission, for the matrix test.
-    pub const ALL: [Permission; 15] = [
+    pub const ALL: [Permission; 16] = [
         Self::SeeMachine,
         Self::CreateMachine,
         Self::ActOnMachine,
@@ -55,6 +57,7 @@ impl Permission {
         Self::ChangeRecording,
         Self::BringImage,
         Self::ManageImages,
+        Self::AddKey,
     ];
 
     /// For a refusal: `you may not …`.
@@ -75,6 +78,7 @@ impl Permission {
             Self::ChangeRecording => "change what is recorded of this machine",
             Self::BringImage => "download images",
             Self::ManageImages => "manage images",
+            Self::AddKey => "add SSH keys",
         }
     }
 }
@@ -109,13 +113,15 @@ pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
                 | ChangeRecording
                 | ManageImages,
             _
-        ) | (Role::Admin, CreateMachine | ChangeAccount | BringImage, Own)
-            | (
-                Role::Auditor,
-                SeeMachine | SeeForeign | SeeLog | VerifyLog | SeeConsole | SeeRecording,
-                _
-            )
-            | (Role::Auditor, ChangeAccount, Own)
+        ) | (
+            Role::Admin,
+            CreateMachine | ChangeAccount | BringImage | AddKey,
+            Own
+        ) | (
+            Role::Auditor,
+            SeeMachine | SeeForeign | SeeLog | VerifyLog | SeeConsole | SeeRecording,
+            _
+        ) | (Role::Auditor, ChangeAccount, Own)
             | (
                 Role::User,
                 SeeMachine
@@ -128,7 +134,8 @@ pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
                     | EndConsole
                     | SeeRecording
                     | ChangeRecording
-                    | BringImage,
+                    | BringImage
+                    | AddKey,
                 Own
             )
     )
@@ -139,11 +146,13 @@ mod tests {
     use super::*;
 
     /// The whole table, written out by hand: (permission, relation, user, auditor, admin).
-    const MATRIX: [(Permission, Relation, bool, bool, bool); 30] = [
+    const MATRIX: [(Permission, Relation, bool, bool, bool); 32] = [
         (Permission::BringImage, Relation::Own, true, false, true),
         (Permission::BringImage, Relation::Others, false, false, false),
         (Permission::ManageImages, Relation::Own, false, false, true),
         (Permission::ManageImages, Relation::Others, false, false, true),
+        (Permission::AddKey, Relation::Own, true, false, true),
+        (Permission::AddKey, Relation::Others, false, false, false),
         (Permission::SeeMachine, Relation::Own, true, true, true),
         (Permission::SeeMachine, Relation::Others, false, true, true),
         (Permission::CreateMachine, Relation::Own, true, false, true),
@@ -206,6 +215,7 @@ mod tests {
             Permission::UseConsole,
             Permission::EndConsole,
             Permission::ChangeRecording,
+            Permission::AddKey,
         ];
         for permission in changes {
             assert!(!allows(Role::Auditor, permission, Relation::Own));

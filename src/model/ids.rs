@@ -40,6 +40,10 @@ row_id!(
     ConsoleId
 );
 row_id!(
+    /// An SSH key's row.
+    SshKeyId
+);
+row_id!(
     /// A recording's row: also its file's name.
     RecordingId
 );

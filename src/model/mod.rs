@@ -19,10 +19,11 @@ pub use console::{ConsoleKind, ConsoleSession, Ending, Recording, RecordingMode}
 pub use digest::{Digest, NoDigest};
 pub use event::{Event, EventType, NewEvent, Severity};
 pub use field::{Field, FieldError};
-pub use ids::{ConsoleId, EventId, OperationId, RecordingId, UserId, VmId};
+pub use ids::{ConsoleId, EventId, OperationId, RecordingId, SshKeyId, UserId, VmId};
 pub use image::{Architecture, Image, ImageKind, Readiness, Trust};
 pub use limits::Limits;
 pub use operation::{Operation, OperationKind, OperationState, Progress, Step, StepState};
 pub use pace::Pace;
+pub use ssh_key::SshKey;
 pub use user::{Email, Preferences, Role, Theme, User, Username};
 pub use vm::{Vm, VmName, VmRequest, VmStatus};

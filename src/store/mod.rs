@@ -27,6 +27,7 @@ mod migrate;
 mod operations;
 mod query;
 mod sessions;
+mod ssh_keys;
 mod users;
 mod vms;
 
@@ -39,6 +40,7 @@ pub use events::{ChainReport, EventQuery};
 pub use keeper::{Epoch, KeeperKind, KeeperRow};
 pub use operations::{NewOperation, OperationFilter, StepRecord};
 pub use sessions::{Session, Throttle};
+pub use ssh_keys::NewSshKey;
 pub use users::{Credentials, NewUser};
 pub use vms::NewVm;
 

@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod files;
 mod furnished;
+mod keys;
 mod refusals;
 mod secrets;
 mod serve;

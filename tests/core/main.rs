@@ -16,6 +16,7 @@ mod consoles;
 mod faults;
 mod images;
 mod keepers;
+mod keys;
 mod machines;
 mod permissions;
 mod ready;

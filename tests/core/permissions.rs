@@ -44,6 +44,9 @@ macro_rules! ask {
     };
 }
 
+const KEY: &str = include_str!("../fixtures/keys/ed25519.pub");
+const OTHER_KEY: &str = include_str!("../fixtures/keys/rsa2048.pub");
+
 const OUT: &str = "not signed in";
 const NONE: &str = "not found";
 const NO: &str = "not permitted";
@@ -225,6 +228,22 @@ const TABLE: &[Row] = &[
         ask!(core, ctx, it => core.remove_recording(&ctx, removable(&ctx))),
         [OUT, NONE, YES, NO, YES],
     ),
+    (
+        "ssh_keys",
+        ask!(core, ctx, it => core.ssh_keys(&ctx)),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
+        "add_ssh_keys",
+        ask!(core, ctx, it => core.add_ssh_keys(&ctx, KEY, None)),
+        [OUT, YES, YES, NO, YES],
+    ),
+    // Carol's: nobody else has one of this number, whatever their role.
+    (
+        "remove_ssh_key",
+        ask!(core, ctx, it => core.remove_ssh_key(&ctx, "1")),
+        [OUT, NONE, YES, NONE, NONE],
+    ),
     // The last one: it ends the session. One that has ended stays so, which is no error.
     (
         "sign_out",
@@ -279,6 +298,7 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         vm,
         operation: operations[0].id,
     };
+    core.add_ssh_keys(&people[2], OTHER_KEY, None).await.unwrap();
     // Left as soon as they are open: their rows and recordings stay.
     core.set_recording_mode(&people[2], vm, RecordingMode::Output)
         .await

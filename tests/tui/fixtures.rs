@@ -290,6 +290,7 @@ pub fn catalogue() -> (Vec<Image>, Allowance) {
                 vms: 2,
                 memory_mib: 3072,
             },
+            ssh_keys: 0,
         },
     )
 }

@@ -8,9 +8,10 @@ use crate::core::images::Source;
 use crate::core::operations::{Job, Plan, Recovery, Step, Stop, Work};
 use crate::core::seed::{self, Seed};
 use crate::hypervisor::{DomainSpec, Mode, Network, Ownership, VolumeFormat, VolumeSpec};
-use crate::model::VmRequest;
+use crate::model::{SshKey, VmRequest, ssh_key};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::Cursor;
 
 /// What a create operation was accepted with.
@@ -20,6 +21,9 @@ pub struct Input {
     pub request: VmRequest,
     /// Where the image's bytes are.
     pub source: Source,
+    /// Whether the owner's keys go in. What an older program wrote down was promised none.
+    #[serde(default)]
+    pub own_keys: bool,
 }
 
 /// Creation, step by step. One that fails leaves no machine: its first step's undo removes the
@@ -126,9 +130,19 @@ impl Step for SeedDisk {
     fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
         Box::pin(async move {
             let vm = machine(job).await?;
-            let request = job.input::<Input>()?.request;
-            let mut ssh_keys = vec![job.core().ssh_identity().public_key.clone()];
-            ssh_keys.extend(request.ssh_keys);
+            let Input {
+                request, own_keys, ..
+            } = job.input()?;
+            // Read now and not when the machine was asked for: a key that was removed while an
+            // image came down must not get in, and one that was added shall.
+            let owned = match own_keys {
+                true => {
+                    let owner = vm.owner;
+                    job.core().read(move |reader| Ok(reader.ssh_keys(owner)?)).await?
+                }
+                false => Vec::new(),
+            };
+            let ssh_keys = let_in(&job.core().ssh_identity().public_key, request.ssh_keys, owned);
             let image = seed::image(&Seed {
                 instance: vm.uuid,
                 hostname: vm.name.as_str(),
@@ -148,6 +162,16 @@ impl Step for SeedDisk {
     fn undo<'a>(&'a self, job: &'a Job, _: &'a Value) -> Work<'a, ()> {
         Box::pin(async move { delete(job, Files::seed).await })
     }
+}
+
+/// Who a guest lets in: twarga, the keys of the request, and the owner's; none twice.
+fn let_in(twarga: &str, named: Vec<String>, owned: Vec<SshKey>) -> Vec<String> {
+    let all = std::iter::once(twarga.to_owned())
+        .chain(named)
+        .chain(owned.into_iter().map(|key| key.public_key));
+    let mut seen = BTreeSet::new();
+    all.filter(|key| seen.insert(ssh_key::fingerprint(key).unwrap_or_else(|| key.clone())))
+        .collect()
 }
 
 async fn delete(job: &Job, name: fn(&Files) -> String) -> Result<(), Stop> {

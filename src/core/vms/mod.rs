@@ -92,6 +92,8 @@ pub struct Allowance {
     pub limits: Limits,
     /// What the user has.
     pub usage: Usage,
+    /// How many SSH keys the user has, all of which go into a new machine.
+    pub ssh_keys: u64,
 }
 
 /// Why an action on a machine is refused now, for a greyed key; `None` if it is not. Pure: the
@@ -185,6 +187,7 @@ impl Core {
             Ok(Allowance {
                 limits,
                 usage: reader.usage(actor.id)?,
+                ssh_keys: reader.count_ssh_keys(actor.id)?,
             })
         })
         .await
@@ -213,6 +216,7 @@ impl Core {
                 let input = serde_json::to_value(create::Input {
                     request: checked.request,
                     source: checked.source,
+                    own_keys: checked.own_keys,
                 })
                 .map_err(|error| Error::Internal(format!("writing an operation down: {error}")))?;
                 let queued = Queued {

@@ -28,6 +28,8 @@ pub struct NewMachine {
     pub password: String,
     /// Public keys in OpenSSH form, one per entry.
     pub ssh_keys: Vec<String>,
+    /// Leave the owner's own keys out, which go in otherwise.
+    pub without_own_keys: bool,
 }
 
 impl std::fmt::Debug for NewMachine {
@@ -69,6 +71,7 @@ pub struct Checked {
     pub request: VmRequest,
     pub guest_user: String,
     pub source: Source,
+    pub own_keys: bool,
 }
 
 impl Core {
@@ -108,6 +111,7 @@ impl Core {
                     ssh_keys,
                 },
                 source,
+                own_keys: !machine.without_own_keys,
             })
         })
         .await

@@ -209,6 +209,7 @@ fn advice(error: &core::Error) -> Option<String> {
         Error::NotFound {
             what: "recording", ..
         } => "`twarga recordings list` shows what there is".to_owned(),
+        Error::NotFound { what: "SSH key", .. } => "`twarga key list` shows what there is".to_owned(),
         Error::Busy(id) => format!("`twarga op wait {id}` waits for it, `twarga op cancel {id}` undoes it"),
         Error::Occupied(_) => "`--force` takes it from them, and they are told".to_owned(),
         Error::Hypervisor(HypervisorError::Unavailable { .. } | HypervisorError::Unresponsive { .. }) => {

@@ -12,6 +12,7 @@ mod event;
 pub mod failure;
 mod generate;
 mod image;
+mod key;
 mod operation;
 pub mod output;
 mod progress;
@@ -34,6 +35,7 @@ use crate::front::token::{self, TokenFile};
 use arguments::Command;
 use failure::Failure;
 use output::Output;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +55,8 @@ pub struct Cli {
     pub clock: Clock,
     /// With Ctrl, the one key that does not go to a guest.
     pub leader: char,
+    /// Where the user's own public keys lie, to be offered; never looked at for a tenant.
+    pub ssh_folder: Option<PathBuf>,
 }
 
 /// Answers what needs neither configuration nor core; `None` if the command is not of that kind.
@@ -90,6 +94,7 @@ pub async fn run(cli: &mut Cli, command: Command) -> Result<(), Failure> {
         Command::Recordings(command) => recording::recordings(cli, command).await,
         Command::Replay(which) => replay::run(cli, which).await,
         Command::Op(command) => operation::run(cli, command).await,
+        Command::Key(command) => key::run(cli, command).await,
         Command::Image(command) => image::run(cli, command).await,
         Command::Event(command) => event::list(cli, command).await,
         Command::Audit(arguments::AuditCommand::Verify) => event::verify(cli).await,

@@ -74,6 +74,24 @@ pub async fn lines_of_input(count: usize) -> Result<Vec<String>, Failure> {
     Ok(lines)
 }
 
+/// Takes all of standard input, of at most `limit` bytes.
+///
+/// # Errors
+/// [`Failure::Usage`] if there is more, or it is no text.
+pub async fn all_of_input(limit: u64) -> Result<String, Failure> {
+    let text = on_a_thread(&mut Ending::listen(), move || {
+        let mut text = Vec::new();
+        std::io::stdin().lock().take(limit + 1).read_to_end(&mut text)?;
+        Ok(text)
+    })
+    .await?;
+    if text.len() as u64 > limit {
+        let sentence = format!("standard input is longer than {} KiB", limit / 1024);
+        return Err(Failure::Usage(sentence));
+    }
+    String::from_utf8(text).map_err(|_| Failure::Usage("standard input is not text".to_owned()))
+}
+
 async fn ask(
     output: &mut Output,
     question: &str,
@@ -87,16 +105,35 @@ async fn ask(
     read_line("nothing was typed", ending).await
 }
 
-/// Reads a line on a thread of its own: a terminal may take for ever, and the runtime must not
-/// wait for it when a signal ends the command.
+/// Reads a line.
 async fn read_line(ended: &'static str, ending: &mut Ending) -> Result<String, Failure> {
-    let (answer, line) = tokio::sync::oneshot::channel();
-    let reader = move || {
+    let line = on_a_thread(ending, || {
         let mut line = String::new();
         // One line and no more: what follows belongs to the next question. Standard input's own
         // buffer keeps it.
-        let read = std::io::stdin().lock().take(LINE_LIMIT).read_line(&mut line);
-        let _nobody_waits = answer.send(read.map(|_| line));
+        std::io::stdin().lock().take(LINE_LIMIT).read_line(&mut line)?;
+        Ok(line)
+    })
+    .await?;
+    match line.strip_suffix('\n') {
+        Some(line) => Ok(line.strip_suffix('\r').unwrap_or(line).to_owned()),
+        None if line.is_empty() => Err(Failure::Usage(ended.to_owned())),
+        None if line.len() as u64 >= LINE_LIMIT => {
+            Err(Failure::Usage("the line is longer than 4096 bytes".to_owned()))
+        }
+        None => Ok(line),
+    }
+}
+
+/// Reads on a thread of its own: a terminal may take for ever, and the runtime must not wait for
+/// it when a signal ends the command.
+async fn on_a_thread<T: Send + 'static>(
+    ending: &mut Ending,
+    read: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, Failure> {
+    let (answer, read_in) = tokio::sync::oneshot::channel();
+    let reader = move || {
+        let _nobody_waits = answer.send(read());
     };
     let io = |reason| Failure::Io {
         what: "reading standard input".to_owned(),
@@ -106,17 +143,9 @@ async fn read_line(ended: &'static str, ending: &mut Ending) -> Result<String, F
         .name("prompt".to_owned())
         .spawn(reader)
         .map_err(io)?;
-    let line = tokio::select! {
-        line = line => line.map_err(|_| Failure::Interrupted)?.map_err(io)?,
-        () = ending.asked() => return Err(Failure::Interrupted),
-    };
-    match line.strip_suffix('\n') {
-        Some(line) => Ok(line.strip_suffix('\r').unwrap_or(line).to_owned()),
-        None if line.is_empty() => Err(Failure::Usage(ended.to_owned())),
-        None if line.len() as u64 >= LINE_LIMIT => {
-            Err(Failure::Usage("the line is longer than 4096 bytes".to_owned()))
-        }
-        None => Ok(line),
+    tokio::select! {
+        read = read_in => read.map_err(|_| Failure::Interrupted)?.map_err(io),
+        () = ending.asked() => Err(Failure::Interrupted),
     }
 }
 

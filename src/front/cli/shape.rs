@@ -6,6 +6,7 @@
 
 mod consoles;
 mod image;
+mod key;
 
 pub(super) use consoles::{CONSOLE_HELP, RECORDING_HELP, idle};
 pub use consoles::{ConsoleShape, EndedShape, RecordShape, RecordingShape, RemovedShape};
@@ -15,6 +16,8 @@ pub(super) use image::{
 pub use image::{
     CleanedShape, ImageShape, LocalImageShape, RemovedImageShape, TriedShape, VerifiedImageShape,
 };
+pub(super) use key::{KEY_HELP, REMOVED_KEY_HELP};
+pub use key::{KeyShape, RemovedKeyShape};
 
 use crate::core::doctor::Check;
 use crate::core::log::ChainReport;

@@ -4,10 +4,9 @@ use super::arguments::{ActArguments, CreateArguments, VmCommand};
 use super::failure::Failure;
 use super::output::{Align, Page, Table, moment, span};
 use super::shape::{self, ActedShape, ForeignShape, MachineShape, OperationShape};
-use super::{Cli, note_age, operation, prompt, require_hypervisor};
+use super::{Cli, key, note_age, operation, prompt, require_hypervisor};
 use crate::core::{Action, Ctx, Foreign, Machine, NewMachine};
-use crate::model::{Operation, OperationId, OperationKind, VmId, VmStatus};
-use std::io::Read;
+use crate::model::{Operation, OperationId, OperationKind, VmId, VmStatus, ssh_key};
 use std::path::Path;
 use std::time::Duration;
 
@@ -213,6 +212,7 @@ async fn create(cli: &mut Cli, ctx: &Ctx, wanted: CreateArguments) -> Result<(),
         guest_user: wanted.user.unwrap_or_default(),
         password,
         ssh_keys,
+        without_own_keys: wanted.no_keys,
     };
     let (vm, operation) = cli.core.create_vm(ctx, machine).await?;
     finish(cli, ctx, vm, operation, wanted.wait.waits()).await
@@ -327,35 +327,17 @@ fn expected(kind: OperationKind) -> Option<VmStatus> {
 
 /// Public keys given as text, or the lines of a file of such.
 fn keys(given: &str) -> Result<Vec<String>, Failure> {
-    const KINDS: [&str; 3] = ["ssh-", "ecdsa-", "sk-"];
-    if KINDS.iter().any(|kind| given.starts_with(kind)) && given.contains(' ') {
+    if ssh_key::looks_like_a_key(given) {
         return Ok(vec![given.to_owned()]);
     }
-    let path = Path::new(given);
-    let io = |reason| Failure::Usage(format!("--ssh-key {given}: {reason}"));
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(|error| io(error.to_string()))?;
-    file.take(KEY_FILE_LIMIT)
-        .read_to_string(&mut text)
-        .map_err(|error| io(error.to_string()))?;
-    if text.contains("PRIVATE KEY-----") {
-        return Err(io(
-            "this is the private key; name its public half (usually the same name with .pub)".to_owned(),
-        ));
-    }
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let keys: Vec<_> = lines.map(str::to_owned).collect();
+    let refuse = |reason| Failure::Usage(format!("--ssh-key {given}: {reason}"));
+    let text = key::read(Path::new(given)).map_err(refuse)?;
+    let keys: Vec<_> = ssh_key::lines(&text).map(str::to_owned).collect();
     if keys.is_empty() {
-        return Err(io("there is no key in it".to_owned()));
+        return Err(refuse("there is no key in it".to_owned()));
     }
     Ok(keys)
 }
-
-/// An `authorized_keys` file of a few hundred keys.
-const KEY_FILE_LIMIT: u64 = 64 * 1024;
 
 #[cfg(test)]
 mod tests {

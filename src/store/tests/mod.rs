@@ -8,6 +8,7 @@ mod keeper;
 mod operations;
 mod people;
 mod sharing;
+mod ssh_keys;
 mod vms;
 
 use super::*;

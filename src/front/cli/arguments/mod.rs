@@ -4,9 +4,11 @@
 //! judge, so that every front refuses it in the same words.
 
 mod consoles;
+mod keys;
 mod nouns;
 
 pub use consoles::*;
+pub use keys::*;
 pub use nouns::*;
 
 use crate::front::cli::shape;
@@ -164,6 +166,9 @@ pub enum Command {
     /// Play a recording, or write it as an asciicast
     #[command(long_about = REPLAY_ABOUT, after_long_help = REPLAY_EXAMPLES)]
     Replay(ReplayArguments),
+    /// Your SSH keys, which your new machines let in
+    #[command(subcommand, visible_alias = "keys")]
+    Key(KeyCommand),
     /// Images that machines are made from
     #[command(subcommand)]
     Image(ImageCommand),

@@ -89,6 +89,9 @@ pub struct CreateArguments {
     /// Public key that may sign in to that account, or a file of such; may be repeated
     #[arg(long, value_name = "FILE|KEY")]
     pub ssh_key: Vec<String>,
+    /// Leave your own keys out (`twarga key list`), which go in otherwise
+    #[arg(long)]
+    pub no_keys: bool,
     /// Ask for a password for that account (serial console); else its password stays locked
     #[arg(long, conflicts_with = "password_stdin")]
     pub ask_password: bool,

@@ -150,6 +150,7 @@ impl NewVm {
             guest_user: self.form.text(USER).to_owned(),
             password: self.form.text(PASSWORD).to_owned(),
             ssh_keys: self.keys(),
+            without_own_keys: false,
         }
     }
 
@@ -200,11 +201,19 @@ impl NewVm {
             // Why an image is not ready must be seen without touching the field.
             field.touched |= matches!(&field.kind, Kind::Choice { options, .. } if !options.is_empty());
         }
+        let owned = self.allowance.as_ref().map_or(0, |it| it.ssh_keys);
         if let Some(field) = self.form.fields.get_mut(KEYS) {
-            field.hint = match keys {
-                0 => "paste public keys".to_owned(),
-                1 => "1 key".to_owned(),
-                more => format!("{more} keys"),
+            let pasted = match keys {
+                0 => None,
+                1 => Some("1 key".to_owned()),
+                more => Some(format!("{more} keys")),
+            };
+            field.hint = match (pasted, owned) {
+                (None, 0) => "paste public keys".to_owned(),
+                (None, 1) => "1 of your keys goes in".to_owned(),
+                (None, owned) => format!("{owned} of your keys go in"),
+                (Some(pasted), 0) => pasted,
+                (Some(pasted), owned) => format!("{pasted}, and {owned} of yours"),
             };
         }
     }
@@ -276,7 +285,7 @@ impl NewVm {
     fn quota(&self) -> String {
         match &self.allowance {
             None => "reading the catalogue …".to_owned(),
-            Some(Allowance { limits, usage }) => format!(
+            Some(Allowance { limits, usage, .. }) => format!(
                 "you have {} of {} machines, {} of {} MiB; with this one {} MiB",
                 usage.vms,
                 limits.max_vms_per_user,
