@@ -15,7 +15,7 @@ use twarga::model::{OperationId, OperationState, Readiness, VmId};
 const SIZE: usize = 3 << 20;
 
 /// An empty qcow2 of so many GiB as `qemu-img` makes it, and bytes behind it.
-fn image(gib: u64) -> Vec<u8> {
+pub fn image(gib: u64) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("image.qcow2");
     let made = std::process::Command::new("qemu-img")

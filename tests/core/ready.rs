@@ -180,6 +180,13 @@ async fn a_machine_in_error_can_be_destroyed_or_started_from_outside() {
     let (vm, operation) = core.create_vm(&alice, small("web-1")).await.unwrap();
     let failed = finish(&core, &alice, operation).await;
     assert_eq!(failed.state, OperationState::Failed);
+    // What ran until now must be known before another run can be told from it.
+    let known = || bench.store().read(|reader| reader.vm_run(vm)).unwrap();
+    let began = std::time::Instant::now();
+    while known().is_none() {
+        assert!(began.elapsed() < PATIENCE, "the reconciler never saw the run");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let outside = bench.sim.outside();
     let domain = outside.find("user1-web-1").unwrap();
     outside.force_off(domain).unwrap();
