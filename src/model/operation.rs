@@ -78,8 +78,7 @@ pub enum OperationState {
     Undoing,
     /// Every step is done.
     Done,
-    /// A step failed; `error` says why; everything done before it is undone, unless the operation
-    /// keeps what stands ([`Operation::kept`]).
+    /// A step failed; `error` says why; everything done before it is undone.
     Failed,
     /// Cancelled on request; everything is undone.
     Cancelled,
@@ -178,7 +177,7 @@ pub struct Step {
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// What went wrong, at doing or undoing; before that and on a step that is done, a remark.
+    /// What went wrong, at doing or undoing.
     pub error: Option<String>,
 }
 
@@ -216,12 +215,6 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// Whether it failed and what its steps did was kept, not undone.
-    pub fn kept(&self) -> bool {
-        let stands = |step: &Step| step.state == StepState::Failed;
-        self.state == OperationState::Failed && self.steps.last().is_some_and(stands)
-    }
-
     /// The step that is being done or undone, if any.
     pub fn current_step(&self) -> Option<&Step> {
         self.steps

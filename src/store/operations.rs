@@ -271,15 +271,6 @@ impl Writer<'_> {
             params![id.0, integer(index as u64), output.to_string()],
         )
     }
-    /// Notes a remark on the running step.
-    pub fn remark_step(&self, id: OperationId, index: usize, remark: &str) -> Result<()> {
-        self.change_one(
-            "step",
-            "noting a step's remark",
-            "UPDATE steps SET error = ?3 WHERE operation = ?1 AND position = ?2",
-            params![id.0, integer(index as u64), remark],
-        )
-    }
     /// Notes how far the running step is.
     pub fn set_progress(&self, id: OperationId, progress: Option<Progress>) -> Result<()> {
         self.change_one(

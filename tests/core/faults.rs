@@ -118,7 +118,6 @@ async fn an_undo_that_fails_is_shown_and_tried_again() {
 async fn a_cancel_unwinds_what_was_done() {
     let mut bench = Bench::with_guest(Guest {
         address: false,
-        agent: false,
         ..Guest::default()
     });
     bench.settings.address_timeout = PATIENCE;

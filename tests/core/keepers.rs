@@ -126,7 +126,6 @@ fn a_keeper_that_dies_in_the_middle_of_a_create_leaves_it_to_its_successor() {
 fn a_create_that_is_cancelled_after_a_death_leaves_no_running_domain() {
     let mut bench = Bench::with_guest(Guest {
         address: false,
-        agent: false,
         ..Guest::default()
     });
     bench.settings.address_timeout = PATIENCE;

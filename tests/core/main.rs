@@ -19,4 +19,3 @@ mod keepers;
 mod keys;
 mod machines;
 mod permissions;
-mod ready;

@@ -76,7 +76,6 @@ pub fn vm(id: i64, name: &str, status: VmStatus) -> Machine {
             guest_user: "debian".to_owned(),
             status,
             reason: None,
-            unready: None,
             address: running.then(|| Address {
                 ip: format!("192.168.122.{}", 30 + id % 200).parse().unwrap(),
                 source: AddressSource::Lease,
