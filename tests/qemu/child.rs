@@ -4,6 +4,7 @@
 use crate::place::SOON;
 use crate::terminal::send;
 use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -15,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(40);
 /// What a child process said.
 #[derive(Debug)]
 pub struct Said {
-    /// Its exit code; -1 if a signal ended it.
+    /// Its exit code; the signal's number, negated, if one ended it.
     pub code: i32,
     pub out: String,
     pub err: String,
@@ -99,8 +100,10 @@ pub fn finish(mut child: Child, input: &str, patience: Duration) -> Said {
             err.join()
         );
     };
+    let status = status.expect("its end");
+    let signal = || -status.signal().expect("what ended it");
     Said {
-        code: status.expect("its end").code().unwrap_or(-1),
+        code: status.code().unwrap_or_else(signal),
         out: out.join().expect("its output"),
         err: err.join().expect("its errors"),
     }
