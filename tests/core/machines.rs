@@ -2,6 +2,7 @@
 
 use crate::bench::{Bench, LOCAL, PASSWORD, act, create, find, finish, register, small, until};
 use std::sync::Arc;
+use std::time::Duration;
 use twarga::core::{Action, Error, Health, Keeper, KeeperKind, LogQuery, OperationQuery};
 use twarga::hypervisor::sim::{Guest, Inventory, Script, Sim};
 use twarga::hypervisor::{DomainState, Hypervisor, Mode};
