@@ -46,6 +46,11 @@ install_system() {
   local -a lines=()
   local kernel suite IFS=,
   mapfile -t lines < <(sources)
+  # A machine may have thrown its lists away, or kept some that are of no use here.
+  if ((${#lines[@]} == 0)) || ! kernel_package >/dev/null; then
+    apt-get -q -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120 update
+    mapfile -t lines < <(sources)
+  fi
   ((${#lines[@]} > 0)) || die "apt has no lists of Debian's or Ubuntu's packages; run: apt-get update"
   kernel=$(kernel_package) || die "the package lists have no kernel for guests; run: apt-get update"
   # The first is the release itself; the others are its updates.
@@ -57,7 +62,7 @@ install_system() {
   DEBIAN_FRONTEND=noninteractive mmdebstrap --mode=root --format=directory --variant=apt \
     --include="$kernel,${guest_packages[*]}" \
     --aptopt="$work/apt.conf" --aptopt='Acquire::Languages "none"' \
-    --aptopt='APT::Sandbox::User "root"' \
+    --aptopt='APT::Sandbox::User "root"' --aptopt='Acquire::Retries "3"' \
     --dpkgopt=force-unsafe-io --dpkgopt=force-confold \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
