@@ -57,22 +57,10 @@ impl Core {
     /// [`Error::NotFound`], [`Error::Conflict`] if none is here or a machine stands on one,
     /// [`Error::NotPermitted`], the hypervisor's.
     pub async fn remove_image(&self, ctx: &Ctx, name: &str) -> Result<u64> {
-        let bases = self
-            .inspect(ctx, |reader, actor| {
-                permit(actor.role, Permission::ManageImages, Relation::Others)?;
-                Ok(reader.bases()?)
-            })
-            .await?;
+        let bases = self.managed_bases(ctx).await?;
         let image = self.find_image(ctx, name).await?;
         let _turn = self.importing(&image.id).lock_owned().await;
-        let library = self.library();
-        let mut here = off_worker(move || Ok(library.all())).await?;
-        here.retain(|it| it.about.id == image.id);
-        if here.is_empty() {
-            let reason = format!("{} was not downloaded; nothing to remove", image.id);
-            return Err(Error::Conflict(reason));
-        }
-        let bases: BTreeMap<_, _> = bases.into_iter().collect();
+        let here = self.versions_here(&image.id, "remove").await?;
         let machines: u64 = here.iter().filter_map(|it| bases.get(&it.volume)).sum();
         if machines > 0 {
             let reason = format!("{machines} machines stand on {}; destroy them first", image.id);
@@ -97,6 +85,32 @@ impl Core {
             Ok(uses.into_iter().collect())
         })
         .await
+    }
+
+    /// How many machines stand on each volume of an image, for whoever manages images.
+    pub(super) async fn managed_bases(&self, ctx: &Ctx) -> Result<BTreeMap<String, u64>> {
+        self.inspect(ctx, |reader, actor| {
+            permit(actor.role, Permission::ManageImages, Relation::Others)?;
+            Ok(reader.bases()?.into_iter().collect())
+        })
+        .await
+    }
+
+    /// The versions of an image that were brought to this host, the newest first; `aim` is what is to
+    /// be done with them.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if there are none.
+    pub(super) async fn versions_here(&self, id: &str, aim: &str) -> Result<Vec<Local>> {
+        let library = self.library();
+        let mut here = off_worker(move || Ok(library.all())).await?;
+        here.retain(|it| it.about.id == id);
+        match here.is_empty() {
+            true => Err(Error::Conflict(format!(
+                "{id} was not downloaded; nothing to {aim}"
+            ))),
+            false => Ok(here),
+        }
     }
 
     pub(super) async fn remove_local(&self, ctx: &Ctx, local: Local) -> Result<()> {

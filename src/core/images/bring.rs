@@ -58,7 +58,7 @@ impl Source {
     }
 
     /// Makes the image's bytes be in the pool; the volume that the machine stands on.
-    /// `least_disk` is the machine's disk, bytes, which must hold the image's.
+    /// `disk` is the machine's, bytes, which must hold the image's.
     ///
     /// # Errors
     /// The hypervisor's, that of a file that cannot be read or is no longer the one that was
@@ -66,7 +66,10 @@ impl Source {
     pub async fn bring(&self, job: &Job, disk: u64) -> Result<Option<String>, Stop> {
         let local = match &self.form {
             Form::Offered(offer) => Some(bring_offered(job, offer).await?),
-            Form::Imported(local) => Some(bring_imported(job, local).await?),
+            Form::Imported(local) => {
+                bring_imported(job, local).await?;
+                Some(Local::clone(local))
+            }
             Form::Disk { .. } | Form::Kernel { .. } => None,
         };
         if let Some(local) = local {
@@ -128,14 +131,26 @@ async fn bring_offered(job: &Job, offer: &Offer) -> Result<Local, Stop> {
         }
         None => download(job, offer).await?,
     };
-    let library = job.core().library();
     // A digest may be in the pool already, as by a download whose sheet was lost.
     if !is_whole(&present, &local.volume) {
         upload_local(job, &local).await?;
     }
-    let volume = local.volume.clone();
-    off_worker(move || library.drop_file(&volume)).await?;
+    drop_file(job, &local).await?;
     Ok(local)
+}
+
+/// An imported image, in the pool.
+async fn bring_imported(job: &Job, local: &Local) -> Result<(), Stop> {
+    let _turn = turn(job, &local.about.id).await?;
+    if is_whole(&volumes(job).await?, &local.volume) {
+        return Ok(());
+    }
+    if !job.core().library().file(&local.volume).exists() {
+        let reason = format!("the bytes of {} are gone; import it again", local.about.id);
+        return Err(Stop::Failed(Error::Image(reason)));
+    }
+    upload_local(job, local).await?;
+    drop_file(job, local).await
 }
 
 async fn upload_local(job: &Job, local: &Local) -> Result<(), Stop> {
@@ -149,21 +164,10 @@ async fn upload_local(job: &Job, local: &Local) -> Result<(), Stop> {
         .await
 }
 
-/// An imported image, in the pool.
-async fn bring_imported(job: &Job, local: &Local) -> Result<Local, Stop> {
-    let _turn = turn(job, &local.about.id).await?;
-    let library = job.core().library();
-    if is_whole(&volumes(job).await?, &local.volume) {
-        return Ok(local.clone());
-    }
-    if !library.file(&local.volume).exists() {
-        let reason = format!("the bytes of {} are gone; import it again", local.about.id);
-        return Err(Stop::Failed(Error::Image(reason)));
-    }
-    upload_local(job, local).await?;
-    let volume = local.volume.clone();
-    off_worker(move || library.drop_file(&volume)).await?;
-    Ok(local.clone())
+/// What is in the pool takes no room here.
+async fn drop_file(job: &Job, local: &Local) -> Result<(), Stop> {
+    let (library, volume) = (job.core().library(), local.volume.clone());
+    Ok(off_worker(move || library.drop_file(&volume)).await?)
 }
 
 async fn download(job: &Job, offer: &Offer) -> Result<Local, Stop> {

@@ -45,6 +45,12 @@ pub struct Local {
 }
 
 impl Local {
+    /// Whether it is what an offer offers.
+    pub fn came_from(&self, offer: &Offer) -> bool {
+        let pinned = offer.pinned().is_none_or(|digest| digest == self.digest);
+        self.about.id == offer.about.id && self.url == offer.url && pinned
+    }
+
     /// Its entry of the catalogue.
     pub fn image(&self) -> Image {
         let mut image = self.about.image(Some(self.size), self.trust, Readiness::Ready);
@@ -120,9 +126,7 @@ impl Library {
 
     /// The newest image that came from this offer. Blocks.
     pub fn newest_of(&self, offer: &Offer) -> Option<Local> {
-        let same = |it: &Local| it.about.id == offer.about.id && it.url == offer.url;
-        let pinned = |it: &Local| offer.pinned().is_none_or(|digest| digest == it.digest);
-        self.all().into_iter().find(|it| same(it) && pinned(it))
+        self.all().into_iter().find(|it| it.came_from(offer))
     }
 
     /// Writes an image's sheet, whole or not at all. Blocks.
@@ -178,7 +182,11 @@ fn read(path: &Path) -> io::Result<Local> {
     serde_json::from_slice(&fs::read(path)?).map_err(io::Error::other)
 }
 
-fn remove(path: &Path) -> Result<()> {
+/// Removes a file, if it is there. Blocks.
+///
+/// # Errors
+/// [`Error::Io`]
+pub fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Error::of_file("removing", path, &error))

@@ -34,7 +34,7 @@ pub use upkeep::{Soundness, Tried};
 
 use self::listed::Listing;
 use crate::hypervisor::VolumeFormat;
-use crate::model::{Image, Readiness};
+use crate::model::Image;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -93,34 +93,16 @@ impl Catalogue {
             images.push(own::broken(reason));
             others
         });
+        let library = self.library.all();
         images.extend(listings.iter().map(|listing| match listing {
             Listing::Here(about, file) => own::image(about, file),
-            Listing::Elsewhere(offer) => match self.library.newest_of(offer) {
+            Listing::Elsewhere(offer) => match library.iter().find(|it| it.came_from(offer)) {
                 Some(local) => local.image(),
-                None => match offer.about.missing_firmware() {
-                    Some(reason) => Image {
-                        readiness: Readiness::Unavailable(reason),
-                        ..offer.image(|keyring| keyring.exists())
-                    },
-                    None => offer.image(|keyring| keyring.exists()),
-                },
+                None => offer.image(|keyring| keyring.exists()),
             },
         }));
-        images.extend(self.imported(&listings).iter().map(Local::image));
+        images.extend(imported(library, &listings).iter().map(Local::image));
         images
-    }
-
-    /// The newest images of the library that no document names, and that were not downloaded.
-    fn imported(&self, listings: &[Listing]) -> Vec<Local> {
-        let mut found: Vec<Local> = Vec::new();
-        for local in self.library.all() {
-            let named = listings.iter().any(|it| it.about().id == local.about.id);
-            if !named && !found.iter().any(|it| it.about.id == local.about.id) {
-                found.push(local);
-            }
-        }
-        found.sort_by(|one, other| one.about.id.cmp(&other.about.id));
-        found
     }
 
     /// Everything that can be downloaded. Reads a file: not for a worker.
@@ -167,7 +149,7 @@ impl Catalogue {
 
     fn imported_as(&self, name: &str) -> Option<Local> {
         let listings = self.listings().unwrap_or_else(|(_, others)| others);
-        let mut imported = self.imported(&listings).into_iter();
+        let mut imported = imported(self.library.all(), &listings).into_iter();
         imported.find(|it| it.about.id == name)
     }
 
@@ -200,6 +182,19 @@ impl Catalogue {
         }
         Ok(listings)
     }
+}
+
+/// The newest images of the library that no document names, and that were not downloaded.
+fn imported(library: Vec<Local>, listings: &[Listing]) -> Vec<Local> {
+    let mut found: Vec<Local> = Vec::new();
+    for local in library {
+        let named = listings.iter().any(|it| it.about().id == local.about.id);
+        if !named && !found.iter().any(|it| it.about.id == local.about.id) {
+            found.push(local);
+        }
+    }
+    found.sort_by(|one, other| one.about.id.cmp(&other.about.id));
+    found
 }
 
 #[cfg(test)]

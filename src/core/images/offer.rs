@@ -179,8 +179,11 @@ impl Offer {
 impl Offer {
     /// Its entry of the catalogue; `has` tells whether a keyring is on this host.
     pub fn image(&self, has: impl FnOnce(&Path) -> bool) -> Image {
-        self.about
-            .image(self.size, self.proof.trust(has), Readiness::Remote)
+        let readiness = match self.about.missing_firmware() {
+            Some(reason) => Readiness::Unavailable(reason),
+            None => Readiness::Remote,
+        };
+        self.about.image(self.size, self.proof.trust(has), readiness)
     }
 }
 

@@ -3,13 +3,13 @@
 //! library.
 
 use super::fetch::{self, Client, FetchError, Packing, Place, Unpacking, Url, Wanted};
-use super::library::{Library, Local, content_of};
+use super::library::{Library, Local, content_of, remove};
 use super::offer::{Compression, Proof, SignatureForm};
 use super::{Offer, own, signature, sums};
 use crate::core::{Core, Error, Result, off_worker};
 use crate::model::{Digest, Progress, Trust};
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -282,8 +282,4 @@ impl Keep {
         }
         Ok(local)
     }
-}
-
-fn remove(path: &Path) -> Result<()> {
-    std::fs::remove_file(path).map_err(|error| Error::of_file("removing", path, &error))
 }

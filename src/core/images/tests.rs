@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::Trust;
+use crate::model::{Readiness, Trust};
 use std::fs;
 
 fn catalogue(own: &str) -> (tempfile::TempDir, Catalogue) {

@@ -4,7 +4,7 @@
 use super::Offer;
 use super::bring::is_whole;
 use super::fetch::{self, Client, Place, Url};
-use super::library::{Library, Local, content_of};
+use super::library::{Library, Local, content_of, remove};
 use super::offer::Proof;
 use super::pull::client;
 use crate::core::auth::permit;
@@ -59,13 +59,7 @@ impl Core {
     ) -> Result<Vec<(Local, Soundness)>> {
         self.may_look_after_images(ctx).await?;
         let image = self.find_image(ctx, name).await?;
-        let library = self.library();
-        let mut here = off_worker(move || Ok(library.all())).await?;
-        here.retain(|it| it.about.id == image.id);
-        if here.is_empty() {
-            let reason = format!("{} was not downloaded; nothing to verify", image.id);
-            return Err(Error::Conflict(reason));
-        }
+        let here = self.versions_here(&image.id, "verify").await?;
         let mut found = Vec::new();
         for local in here {
             let soundness = self.soundness(&local, told).await?;
@@ -102,14 +96,8 @@ impl Core {
     /// # Errors
     /// [`Error::NotPermitted`], the hypervisor's, [`Error::Io`].
     pub async fn clean_images(&self, ctx: &Ctx) -> Result<u64> {
-        let bases = self
-            .inspect(ctx, |reader, actor| {
-                permit(actor.role, Permission::ManageImages, Relation::Others)?;
-                Ok(reader.bases()?)
-            })
-            .await?;
+        let bases = self.managed_bases(ctx).await?;
         self.forget_images_without_bytes().await?;
-        let used: BTreeSet<String> = bases.into_iter().map(|(volume, _)| volume).collect();
         let library = self.library();
         let all = off_worker(move || Ok(library.all())).await?;
         // The newest comes first.
@@ -117,7 +105,7 @@ impl Core {
         let mut freed = 0;
         for local in all {
             let is_newest = newest.insert(local.about.id.clone());
-            if !is_newest && !used.contains(&local.volume) {
+            if !is_newest && !bases.contains_key(&local.volume) {
                 freed += local.size;
                 self.remove_local(ctx, local).await?;
             }
@@ -221,7 +209,7 @@ impl Library {
                 continue;
             }
             freed += path.metadata().map_or(0, |it| it.len());
-            std::fs::remove_file(&path).map_err(fails)?;
+            remove(&path)?;
         }
         Ok(freed)
     }

@@ -57,7 +57,7 @@ pub async fn follow(cli: &mut Cli, ctx: &Ctx, id: OperationId) -> Result<Operati
     let outcome = {
         let mut line = ProgressLine::new(&mut cli.output);
         tokio::select! {
-            done = cli.core.wait(ctx, id, |operation| line.show(operation)) => done.map_err(Failure::from),
+            done = cli.core.wait(ctx, id, |operation| line.show(&sentence(operation))) => done.map_err(Failure::from),
             () = ending.asked() => Err(Failure::Interrupted),
         }
     };

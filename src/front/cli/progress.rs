@@ -43,13 +43,13 @@ impl<'o> ProgressLine<'o> {
         Self { output, shown: None }
     }
 
-    /// Shows where an operation stands, if anybody looks and it changed.
-    pub fn show(&mut self, operation: &Operation) {
+    /// Shows a sentence, if anybody looks and it changed.
+    pub fn show(&mut self, sentence: &str) {
         if !self.output.streams().error_is_terminal {
             return;
         }
         // 79: a line that reaches the last column of a narrow terminal could not be redrawn.
-        let line = visible_within(&sentence(operation), 79);
+        let line = visible_within(sentence, 79);
         if self.shown.as_ref() != Some(&line) {
             self.output.note_part(&format!("\r\x1b[K{line}"));
             self.shown = Some(line);

@@ -4,8 +4,8 @@ use crate::core::{self, Core, Local, OnStage, Stage};
 use crate::front::cli::Cli;
 use crate::front::cli::failure::Failure;
 use crate::front::cli::output::{Output, bytes, span};
+use crate::front::cli::progress::ProgressLine;
 use crate::front::cli::shape::LocalImageShape;
-use crate::model::text::visible_within;
 use crate::model::{Pace, Progress};
 use std::time::{Duration, Instant};
 
@@ -43,9 +43,9 @@ pub async fn bring(
     })
 }
 
-/// One line on a terminal that says how far a download is, redrawn in place; in a pipe nothing.
+/// The line that says how far an image is, with its rate and the time left.
 pub struct BringLine<'o> {
-    output: &'o mut Output,
+    line: ProgressLine<'o>,
     began: Instant,
     shown: Option<(Stage, Instant)>,
     pace: Pace,
@@ -54,7 +54,7 @@ pub struct BringLine<'o> {
 impl<'o> BringLine<'o> {
     pub fn new(output: &'o mut Output) -> Self {
         Self {
-            output,
+            line: ProgressLine::new(output),
             began: Instant::now(),
             shown: None,
             pace: Pace::default(),
@@ -68,21 +68,9 @@ impl<'o> BringLine<'o> {
         }
         self.pace.saw(self.began.elapsed(), progress.done);
         let is_due = self.shown.is_none_or(|(_, at)| at.elapsed() >= SHOW_EVERY);
-        if !(is_new || is_due) || !self.output.streams().error_is_terminal {
-            return;
-        }
-        self.shown = Some((stage, Instant::now()));
-        let line = sentence(stage, progress, &self.pace);
-        // 79: a line that reaches the last column of a narrow terminal could not be redrawn.
-        self.output
-            .note_part(&format!("\r\x1b[K{}", visible_within(&line, 79)));
-    }
-}
-
-impl Drop for BringLine<'_> {
-    fn drop(&mut self) {
-        if self.shown.is_some() {
-            self.output.note_part("\r\x1b[K");
+        if is_new || is_due {
+            self.shown = Some((stage, Instant::now()));
+            self.line.show(&sentence(stage, progress, &self.pace));
         }
     }
 }
