@@ -10,29 +10,20 @@
 //! three bytes can fill a screen.
 
 use super::{Engine, to_line};
-use crate::model::text::is_hidden;
 use alacritty_terminal::grid::{Dimensions, Scroll};
 use alacritty_terminal::index::Line;
 use alacritty_terminal::term::TermMode;
-use alacritty_terminal::term::cell::Flags;
 use alacritty_terminal::vte::ansi::{
     Attr, CharsetIndex, ClearMode, CursorShape, CursorStyle, Handler, LineClearMode, Mode, NamedPrivateMode,
     PrivateMode, StandardCharset, TabulationClearMode,
 };
-use unicode_width::UnicodeWidthChar;
 
-/// Most combining marks on one character; Vietnamese and Thai need two, Hebrew with cantillation
-/// three.
-pub(super) const MOST_MARKS: usize = 3;
 /// Bytes after which marked cells may be counted again: reading a history takes a millisecond or
 /// two, printing so much ten.
 const COUNT_EVERY: usize = 1024 * 1024;
 /// Most bytes of replies that wait to be fetched: a guest that asks faster than its line takes
 /// answers gets fewer.
 const MOST_REPLIES: usize = 4 * 1024;
-/// Stands for a character that would hide or reorder text.
-const REPLACEMENT: char = '\u{fffd}';
-
 /// What leaves the terminal, and what it cost.
 #[derive(Debug, Default)]
 pub(super) struct Account {
@@ -46,8 +37,14 @@ pub(super) struct Account {
     pub(super) region_top: usize,
     /// Characters that may still be printed by this piece.
     pub(super) prints: usize,
+    /// The last character, which a repetition prints.
+    pub(super) last: Option<char>,
+    /// Whether the parser repeats a character.
+    pub(super) repeats: bool,
+    /// The character set in use (SI and SO).
+    pub(super) charset: CharsetIndex,
     /// Cells that may still get marks.
-    marks: usize,
+    pub(super) marks: usize,
     /// Bytes since those were counted.
     uncounted: usize,
 }
@@ -112,53 +109,13 @@ impl Guest<'_> {
 
     /// Does what may scroll lines from one on. The engine moves a view into the past along with
     /// every scroll, also with one below the first line, which moves nothing into the history.
-    fn keep_view(&mut self, line: usize, act: impl FnOnce(&mut Engine)) {
+    pub(super) fn keep_view(&mut self, line: usize, act: impl FnOnce(&mut Engine)) {
         let offset = |term: &Engine| to_line(term.grid().display_offset());
         let before = offset(self.term);
         act(self.term);
         let moved = offset(self.term) - before;
         if line > 0 && moved != 0 {
             self.term.grid_mut().scroll_display(Scroll::Delta(-moved));
-        }
-    }
-
-    /// Prints a character; what was printed before it may wrap, and scroll.
-    #[inline]
-    fn print(&mut self, c: char) {
-        match self.account.region_top {
-            0 => Handler::input(self.term, c),
-            top => self.keep_view(top, |term| Handler::input(term, c)),
-        }
-    }
-
-    /// A character outside of ASCII.
-    fn print_other(&mut self, c: char) {
-        match c.width() {
-            None => {}
-            Some(0) if is_hidden(c) || !self.takes_mark() => {}
-            Some(_) if is_hidden(c) => self.print(REPLACEMENT),
-            Some(_) => self.print(c),
-        }
-    }
-
-    /// Whether the character before the cursor takes another mark.
-    fn takes_mark(&mut self) -> bool {
-        let cursor = &self.term.grid().cursor;
-        let row = &self.term.grid()[cursor.point.line];
-        let mut column = cursor.point.column;
-        if !cursor.input_needs_wrap {
-            column.0 = column.0.saturating_sub(1);
-        }
-        if row[column].flags.contains(Flags::WIDE_CHAR_SPACER) {
-            column.0 = column.0.saturating_sub(1);
-        }
-        match row[column].zerowidth().map_or(0, <[char]>::len) {
-            0 => {
-                let left = self.account.marks.checked_sub(1);
-                self.account.marks = left.unwrap_or(0);
-                left.is_some()
-            }
-            marks => marks < MOST_MARKS,
         }
     }
 }
@@ -184,15 +141,7 @@ const ALTERNATE_SCREEN: PrivateMode = PrivateMode::Named(NamedPrivateMode::SwapS
 impl Handler for Guest<'_> {
     #[inline]
     fn input(&mut self, c: char) {
-        let Some(left) = self.account.prints.checked_sub(1) else {
-            return;
-        };
-        self.account.prints = left;
-        if c.is_ascii() {
-            self.print(c);
-        } else {
-            self.print_other(c);
-        }
+        self.print_character(c);
     }
 
     fn device_status(&mut self, what: usize) {
@@ -258,7 +207,13 @@ impl Handler for Guest<'_> {
     fn reset_state(&mut self) {
         self.spend_lines(ALL);
         self.account.region_top = 0;
+        self.account.charset = CharsetIndex::default();
         Handler::reset_state(self.term);
+    }
+
+    fn set_active_charset(&mut self, index: CharsetIndex) {
+        self.account.charset = index;
+        Handler::set_active_charset(self.term, index);
     }
 
     fn set_private_mode(&mut self, mode: PrivateMode) {
@@ -314,7 +269,6 @@ impl Handler for Guest<'_> {
         unset_mode(mode: Mode) costs 0;
         set_keypad_application_mode() costs 0;
         unset_keypad_application_mode() costs 0;
-        set_active_charset(index: CharsetIndex) costs 0;
         configure_charset(index: CharsetIndex, charset: StandardCharset) costs 0;
         decaln() costs ALL;
     }

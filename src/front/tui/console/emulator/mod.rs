@@ -2,22 +2,23 @@
 //!
 //! This folder is the only place that knows the engine, `alacritty_terminal`; the rest of the
 //! program sees [`Emulator`] and plain types. Between the bytes and the engine stand gates: `seams`
-//! keeps characters whole, `strings` cuts out what a terminal's strings carry, `guest` lists what the rest may do. So a
+//! keeps characters whole, `parts` cuts out what a terminal's strings carry, `guest` lists what the rest may do. So a
 //! guest reaches its own grid, two harmless reports and a bell; and whatever it sends, it takes no more
 //! memory than the history's budget, as much again for combining marks, and its screens.
 //!
-//! In reading order: `size`, `seams`, `strings`, `guest`, this file, `modes`, `screen` (what is to be seen),
+//! In reading order: `size`, `seams`, `parts`, `guest`, `printing`, this file, `modes`, `screen` (what is to be seen),
 //! `text`, `search`, `selection`, `copy`.
 
 mod copy;
 mod guest;
 mod modes;
+mod parts;
+mod printing;
 mod screen;
 mod seams;
 mod search;
 mod selection;
 mod size;
-mod strings;
 mod text;
 
 pub use copy::CopyMove;
@@ -35,11 +36,11 @@ use alacritty_terminal::term::cell::Cell;
 use alacritty_terminal::term::{Config, Osc52, TermMode};
 use alacritty_terminal::vte::ansi::{Processor, Timeout};
 use guest::{Account, Guest};
+use parts::{Part, Parts};
 use seams::Seams;
 use size::{LARGEST, history_lines};
 use std::fmt;
 use std::time::Duration;
-use strings::Strings;
 
 /// The engine. It tells nobody anything: `guest` answers before it could.
 type Engine = Term<VoidListener>;
@@ -80,7 +81,7 @@ pub struct Emulator {
     term: Engine,
     parser: Processor<AtOnce>,
     seams: Seams,
-    strings: Strings,
+    parts: Parts,
     account: Account,
     scrollback_bytes: usize,
     /// Rows may hold more memory than they use, after the screen became narrower.
@@ -98,9 +99,9 @@ impl Emulator {
         let history = history_lines(scrollback_bytes, size.columns);
         Self {
             term: Term::new(config(history), &size, VoidListener),
-            parser: Processor::new(),
+            parser: printing::parser(),
             seams: Seams::default(),
-            strings: Strings::default(),
+            parts: Parts::default(),
             account: Account::new(most_marked(scrollback_bytes)),
             scrollback_bytes,
             loose: false,
@@ -134,7 +135,11 @@ impl Emulator {
                 account: &mut self.account,
             };
             let parser = &mut self.parser;
-            self.strings.cut(piece, |bytes| parser.advance(&mut guest, bytes));
+            self.parts.split(piece, |part| match part {
+                Part::Text(text) => guest.print_text(text),
+                Part::Repetition(end) => guest.repeating(|guest| parser.advance(guest, end)),
+                Part::Output(bytes) => parser.advance(&mut guest, bytes),
+            });
             taken += used;
         }
         self.clamp_view();

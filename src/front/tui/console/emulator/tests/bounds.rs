@@ -32,7 +32,7 @@ fn synchronized_updates_hold_nothing_back() {
 #[test]
 fn a_character_takes_few_marks() {
     let it = fed(80, 24, &format!("e{}x", "\u{301}".repeat(10_000)));
-    assert_eq!(it.lines()[0].chars().count(), 2 + guest::MOST_MARKS);
+    assert_eq!(it.lines()[0].chars().count(), 2 + printing::MOST_MARKS);
 }
 
 #[test]

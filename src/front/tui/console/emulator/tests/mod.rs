@@ -1,4 +1,5 @@
 mod bounds;
+mod bypass;
 mod marking;
 mod replies;
 mod searching;
