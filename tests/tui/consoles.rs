@@ -153,6 +153,22 @@ fn every_key_goes_to_the_guest_but_one_which_goes_there_when_pressed_twice() {
 }
 
 #[test]
+fn dragging_marks_text_unless_the_guest_wants_the_mouse() {
+    let screen = wrote(opened(120, 40), b"one two\r\nthree");
+    let mut screen = screen.drag((4, 1), (2, 2)).keys("y");
+    assert!(screen.wants().contains(&"CopyOut(\"two\\nthr\")".to_owned()));
+    let mut screen = screen.drag((4, 1), (6, 1)).click(3, 1).keys("y");
+    assert_eq!(
+        screen.wants(),
+        ["Type { pane: 1, bytes: [121] }"],
+        "a click goes back to the guest"
+    );
+    let mut screen = wrote(screen, b"\x1b[?1002h\x1b[?1006h").drag((4, 1), (6, 1));
+    assert_eq!(screen.wants().len(), 3, "pressed, moved, released");
+    assert!(screen.keys("y").wants()[0].contains("121"), "nothing is marked");
+}
+
+#[test]
 fn a_guest_hears_the_cursors_place_and_nothing_to_what_it_asked_long_ago() {
     let questions = b"\x1b[6n\x1b[5n\x1b[c\x1b]52;c;?\x07\x1b[21t\x1bP$qm\x1b\\\x1b[14t\x1b]11;?\x07";
     let mut screen = opened(80, 24);

@@ -97,7 +97,17 @@ impl Screen {
     }
 
     pub fn click(self, column: u16, row: u16) -> Self {
-        let kind = MouseEventKind::Down(MouseButton::Left);
+        self.mouse(MouseEventKind::Down(MouseButton::Left), column, row)
+    }
+
+    /// Moves the mouse from one place to another with its button held.
+    pub fn drag(self, from: (u16, u16), to: (u16, u16)) -> Self {
+        self.click(from.0, from.1)
+            .mouse(MouseEventKind::Drag(MouseButton::Left), to.0, to.1)
+            .mouse(MouseEventKind::Up(MouseButton::Left), to.0, to.1)
+    }
+
+    fn mouse(self, kind: MouseEventKind, column: u16, row: u16) -> Self {
         self.event(Event::Mouse(MouseEvent {
             kind,
             column,

@@ -244,6 +244,7 @@ fn mouse(parameters: &str, released: bool) -> Option<Event> {
     let kind = match button & 0b1100_0011 {
         64 => MouseEventKind::ScrollUp,
         65 => MouseEventKind::ScrollDown,
+        0 if button & 32 != 0 => MouseEventKind::Drag(MouseButton::Left),
         _ if button & 32 != 0 => return None,
         0 if released => MouseEventKind::Up(MouseButton::Left),
         0 => MouseEventKind::Down(MouseButton::Left),
@@ -325,8 +326,8 @@ mod tests {
             ["Char('ü')", "Char('世')", "KeyModifiers(ALT)+Char('x')"]
         );
         assert_eq!(
-            keys(b"\x1b[<0;3;5M\x1b[<64;1;1M"),
-            ["Down(Left) 2,4", "ScrollUp 0,0"]
+            keys(b"\x1b[<0;3;5M\x1b[<32;4;5M\x1b[<35;4;6M\x1b[<0;4;5m\x1b[<64;1;1M"),
+            ["Down(Left) 2,4", "Drag(Left) 3,4", "Up(Left) 3,4", "ScrollUp 0,0"]
         );
     }
 

@@ -1,6 +1,6 @@
 //! The consoles of a session's screen: which are open, which is shown, and what its keys mean.
 
-use super::{Pane, Way};
+use super::{Pane, Spot, Way};
 use crate::front::tui::keys::Focus;
 use crate::model::{ConsoleId, ConsoleKind, VmId};
 use tui_input::Input;
@@ -34,6 +34,8 @@ pub(crate) struct Panes {
     pub(crate) mode: Mode,
     /// It fills the screen; else it has the lower part.
     pub(crate) full: bool,
+    /// Where the mouse's button was pressed and not released: dragging marks text from there on.
+    pub(crate) pressed: Option<Spot>,
     last: u64,
 }
 

@@ -71,6 +71,18 @@ impl Emulator {
         self.term.vi_mode_cursor.point = point;
     }
 
+    /// Begins to mark text at `spot`, with the copy cursor on it.
+    pub fn mark_from(&mut self, spot: Spot) {
+        self.end_copy();
+        self.start_copy_at(self.point(spot));
+        self.select_from_copy(SelectionKind::Characters);
+    }
+
+    /// Marks text up to `spot`.
+    pub fn mark_to(&mut self, spot: Spot) {
+        self.copy_to(self.point(spot));
+    }
+
     /// Leaves the copy mode: no cursor, no selection, no search. The view stays.
     pub fn end_copy(&mut self) {
         self.copy = None;

@@ -3,13 +3,13 @@
 use super::super::State;
 use super::super::notices::Level;
 use crate::front::tui::console::encode;
-use crate::front::tui::console::panes::Mode;
+use crate::front::tui::console::panes::{Mode, Panes};
 use crate::front::tui::console::{Modes, Scroll, Spot, picture};
 use crate::front::tui::event::Effect;
 use crate::front::tui::keys::Command;
 use crate::front::tui::layout;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
-use ratatui::layout::Position;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::{Position, Rect};
 use tui_input::Input;
 
 /// Lines one notch of the wheel moves.
@@ -81,6 +81,14 @@ impl State {
         let Some(area) = picture::places(&layout::areas(self)).map(|places| places.guest) else {
             return false;
         };
+        let Some(panes) = self.session_mut().map(|session| &mut session.consoles) else {
+            return false;
+        };
+        if let (MouseEventKind::Drag(MouseButton::Left), Some(from)) = (mouse.kind, panes.pressed) {
+            drag(panes, from, mouse, area);
+            return true;
+        }
+        panes.pressed = None;
         let at = Position {
             x: mouse.column,
             y: mouse.row,
@@ -88,10 +96,7 @@ impl State {
         if !area.contains(at) {
             return false;
         }
-        let Some(panes) = self.session_mut().map(|session| &mut session.consoles) else {
-            return false;
-        };
-        let live = matches!(panes.mode, Mode::Live);
+        let (live, copying) = (matches!(panes.mode, Mode::Live), matches!(panes.mode, Mode::Copy));
         let Some(pane) = panes.shown_mut() else {
             return false;
         };
@@ -110,7 +115,13 @@ impl State {
         match mouse.kind {
             MouseEventKind::ScrollUp => pane.emulator.scroll(Scroll::Lines(NOTCH)),
             MouseEventKind::ScrollDown => pane.emulator.scroll(Scroll::Lines(-NOTCH)),
-            MouseEventKind::Down(_) if !live => panes.mode = Mode::Live,
+            MouseEventKind::Down(button) => {
+                if copying {
+                    pane.emulator.end_copy();
+                }
+                panes.mode = Mode::Live;
+                panes.pressed = (button == MouseButton::Left).then_some(spot);
+            }
             _ => {}
         }
         true
@@ -143,4 +154,24 @@ impl State {
             _ => {}
         }
     }
+}
+
+/// Marks text with the mouse, for `y` to copy; beyond the upper or lower edge the view moves along.
+fn drag(panes: &mut Panes, from: Spot, mouse: MouseEvent, area: Rect) {
+    let Some(pane) = panes.shown_mut() else { return };
+    let emulator = &mut pane.emulator;
+    if !emulator.is_copying() {
+        emulator.mark_from(from);
+    }
+    if mouse.row < area.y {
+        emulator.scroll(Scroll::Lines(1));
+    } else if mouse.row >= area.bottom() {
+        emulator.scroll(Scroll::Lines(-1));
+    }
+    let inside = |at: u16, from: u16, length: u16| at.saturating_sub(from).min(length.saturating_sub(1));
+    emulator.mark_to(Spot {
+        column: inside(mouse.column, area.x, area.width),
+        row: inside(mouse.row, area.y, area.height),
+    });
+    panes.mode = Mode::Copy;
 }
