@@ -2,12 +2,14 @@
 //! makes one valid. Nothing here reads a clock, a file or a socket.
 
 pub mod console;
+pub mod credit;
 pub mod digest;
 pub mod event;
 pub mod field;
 pub mod ids;
 pub mod image;
 pub mod limits;
+pub mod meter;
 pub mod operation;
 pub mod pace;
 pub mod ssh_key;
@@ -16,6 +18,7 @@ pub mod user;
 pub mod vm;
 
 pub use console::{ConsoleKind, ConsoleSession, Ending, Recording, RecordingMode};
+pub use credit::{Credits, Entry, EntryKind, Prices, Rate};
 pub use digest::{Digest, NoDigest};
 pub use event::{Event, EventType, NewEvent, Severity};
 pub use field::{Field, FieldError};
