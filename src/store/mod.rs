@@ -16,6 +16,7 @@
 mod chain;
 mod connection;
 mod consoles;
+mod credits;
 mod directory;
 mod error;
 mod events;
@@ -35,6 +36,7 @@ mod vms;
 mod tests;
 
 pub use consoles::{NewConsole, Process};
+pub use credits::{Balance, EntryFilter, LedgerReport, NewEntry};
 pub use error::{Error, Result};
 pub use events::{ChainReport, EventQuery};
 pub use keeper::{Epoch, KeeperKind, KeeperRow};

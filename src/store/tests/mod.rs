@@ -3,6 +3,7 @@
 
 mod chain;
 mod consoles;
+mod credits;
 mod events;
 mod keeper;
 mod operations;
