@@ -94,6 +94,7 @@ pub async fn assemble(config: &mut Config, purpose: Purpose<'_>) -> Result<Assem
         store,
         hypervisor,
         clock: clock.clone(),
+        boot_clock: time::system_boot_clock(),
     })
     .await?;
     let demo = match stage.zip(scratch) {

@@ -5,6 +5,7 @@
 //! the names.
 
 use super::consoles::Consoles;
+use super::credits::Credits;
 use super::images::Images;
 use crate::model::{Limits, Theme};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ pub struct File {
     pub machines: Machines,
     /// Bounds of machines and users.
     pub limits: Limits,
+    /// What machines cost.
+    pub credits: Credits,
     /// Accounts and sessions.
     pub accounts: Accounts,
     /// Images and their downloads.
@@ -167,6 +170,7 @@ impl Default for File {
             hypervisor: Hypervisor::default(),
             machines: Machines::default(),
             limits: Limits::default(),
+            credits: Credits::default(),
             accounts: Accounts::default(),
             images: Images::default(),
             consoles: Consoles::default(),
@@ -256,6 +260,7 @@ impl File {
             self.accounts.idle_lock_minutes,
             0..=1_440,
         )?;
+        self.credits.check()?;
         self.images.check()?;
         self.consoles.check()?;
         within("log.keep_days", self.log.keep_days, 1..=366)?;

@@ -6,6 +6,7 @@
 //! must not change its mind with the folder it is started in.
 
 mod consoles;
+mod credits;
 pub mod file;
 mod images;
 mod layers;
@@ -236,6 +237,7 @@ fn core_settings(settings: &File, surroundings: &Surroundings) -> Result<Setting
     Ok(Settings {
         state_dir,
         limits: settings.limits.clone(),
+        credits: settings.credits.core(),
         registration: settings.accounts.registration,
         session: Duration::from_secs(settings.accounts.session_hours * 3_600),
         stop_timeout: Duration::from_secs(settings.machines.stop_timeout_seconds),

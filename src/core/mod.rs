@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod consoles;
+mod credits;
 pub mod ctx;
 pub mod doctor;
 pub mod error;
@@ -21,6 +22,7 @@ pub mod vms;
 
 pub use auth::{Door, Registration, SignedIn, Strength};
 pub use consoles::{Console, ConsoleSettings, Opening};
+pub use credits::{CreditSettings, Every, LedgerReport, OnEmpty, Purse, Recurring, StatementQuery};
 pub use ctx::{Ctx, Origin, Source};
 pub use error::{Error, Result};
 pub use feed::{Foreign, Health, Keeping, Load, Machine, View, Watch};
@@ -28,7 +30,7 @@ pub use images::{Format, Import, Local, OnStage, Soundness, Stage, Tried, fetch}
 pub use keeper::{Keeper, KeeperKind};
 pub use log::LogQuery;
 pub use operations::OperationQuery;
-pub use time::Clock;
+pub use time::{BootClock, Clock};
 pub use vms::{Action, Allowance, NewMachine};
 
 // What fronts need to know of the hypervisor and the store: facts and failures, never calls.
@@ -57,6 +59,8 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// Bounds of machines and users.
     pub limits: Limits,
+    /// What machines cost, and what accounts begin with.
+    pub credits: CreditSettings,
     /// Whether strangers may register (the first account always may).
     pub registration: bool,
     /// How long a session lives.
@@ -114,6 +118,8 @@ pub struct Parts {
     pub hypervisor: Arc<dyn Hypervisor>,
     /// The time.
     pub clock: Clock,
+    /// The time that machines are metered by.
+    pub boot_clock: BootClock,
 }
 
 /// The product. Cheap to clone; its background observation ends with the last clone.
@@ -125,6 +131,7 @@ struct Inner {
     store: Store,
     hypervisor: Caller,
     clock: Clock,
+    boot_clock: BootClock,
     tokens: Tokens,
     ssh: SshIdentity,
     hashing: Semaphore,
@@ -146,13 +153,14 @@ impl Core {
             store,
             hypervisor,
             clock,
+            boot_clock,
         } = parts;
         let keys = secrets::signing_keys(&settings.state_dir, settings.secret_key.as_deref())?;
         let tokens = Tokens::new(store.instance(), &keys)
             .ok_or_else(|| Error::Internal("no key to sign tokens with".to_owned()))?;
         let ssh = secrets::ssh_identity(&settings.state_dir)?;
         let core = Self(Arc::new(Inner {
-            world: feed::World::new(),
+            world: feed::World::new(settings.credits.prices_if_enabled()),
             consoles: consoles::Here::new(),
             hypervisor: Caller::new(hypervisor),
             importing: Mutex::default(),
@@ -160,6 +168,7 @@ impl Core {
             settings,
             store,
             clock,
+            boot_clock,
             tokens,
             ssh,
         }));
@@ -215,6 +224,10 @@ impl Core {
 
     fn now(&self) -> Timestamp {
         (self.0.clock)()
+    }
+
+    fn boot_clock(&self) -> &BootClock {
+        &self.0.boot_clock
     }
 
     /// Reads from the database, off the workers.

@@ -35,13 +35,19 @@ pub enum Permission {
     BringImage,
     /// Import, remove, verify and clean images.
     ManageImages,
+    /// See an account's credits and what they were spent on.
+    SeeCredits,
+    /// Give or take credits.
+    AdjustCredits,
+    /// Add the ledger up again.
+    VerifyLedger,
     /// Add an SSH key to an account: the machines it makes from then on let it in.
     AddKey,
 }
 
 impl Permission {
     /// Every permission, for the matrix test.
-    pub const ALL: [Permission; 16] = [
+    pub const ALL: [Permission; 19] = [
         Self::SeeMachine,
         Self::CreateMachine,
         Self::ActOnMachine,
@@ -57,6 +63,9 @@ impl Permission {
         Self::ChangeRecording,
         Self::BringImage,
         Self::ManageImages,
+        Self::SeeCredits,
+        Self::AdjustCredits,
+        Self::VerifyLedger,
         Self::AddKey,
     ];
 
@@ -78,6 +87,9 @@ impl Permission {
             Self::ChangeRecording => "change what is recorded of this machine",
             Self::BringImage => "download images",
             Self::ManageImages => "manage images",
+            Self::SeeCredits => "see these credits",
+            Self::AdjustCredits => "give or take credits",
+            Self::VerifyLedger => "verify the ledger",
             Self::AddKey => "add SSH keys",
         }
     }
@@ -111,7 +123,10 @@ pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
                 | EndConsole
                 | SeeRecording
                 | ChangeRecording
-                | ManageImages,
+                | ManageImages
+                | SeeCredits
+                | AdjustCredits
+                | VerifyLedger,
             _
         ) | (
             Role::Admin,
@@ -119,7 +134,14 @@ pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
             Own
         ) | (
             Role::Auditor,
-            SeeMachine | SeeForeign | SeeLog | VerifyLog | SeeConsole | SeeRecording,
+            SeeMachine
+                | SeeForeign
+                | SeeLog
+                | VerifyLog
+                | SeeConsole
+                | SeeRecording
+                | SeeCredits
+                | VerifyLedger,
             _
         ) | (Role::Auditor, ChangeAccount, Own)
             | (
@@ -135,6 +157,7 @@ pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
                     | SeeRecording
                     | ChangeRecording
                     | BringImage
+                    | SeeCredits
                     | AddKey,
                 Own
             )
@@ -146,11 +169,17 @@ mod tests {
     use super::*;
 
     /// The whole table, written out by hand: (permission, relation, user, auditor, admin).
-    const MATRIX: [(Permission, Relation, bool, bool, bool); 32] = [
+    const MATRIX: [(Permission, Relation, bool, bool, bool); 38] = [
         (Permission::BringImage, Relation::Own, true, false, true),
         (Permission::BringImage, Relation::Others, false, false, false),
         (Permission::ManageImages, Relation::Own, false, false, true),
         (Permission::ManageImages, Relation::Others, false, false, true),
+        (Permission::SeeCredits, Relation::Own, true, true, true),
+        (Permission::SeeCredits, Relation::Others, false, true, true),
+        (Permission::AdjustCredits, Relation::Own, false, false, true),
+        (Permission::AdjustCredits, Relation::Others, false, false, true),
+        (Permission::VerifyLedger, Relation::Own, false, true, true),
+        (Permission::VerifyLedger, Relation::Others, false, true, true),
         (Permission::AddKey, Relation::Own, true, false, true),
         (Permission::AddKey, Relation::Others, false, false, false),
         (Permission::SeeMachine, Relation::Own, true, true, true),

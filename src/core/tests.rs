@@ -3,7 +3,8 @@
 
 use super::keeper::KeeperKind;
 use super::operations::{Job, Stop};
-use super::{Core, Error, Parts, Registration, Settings, Source, time::system_clock};
+use super::time::{system_boot_clock, system_clock};
+use super::{Core, CreditSettings, Error, Parts, Registration, Settings, Source};
 use crate::core::{ConsoleSettings, ImageSettings, NewMachine, Origin};
 use crate::hypervisor::sim::{Script, Sim};
 use crate::hypervisor::{self, Lane};
@@ -33,6 +34,7 @@ pub(super) async fn core() -> (Core, TempDir) {
         settings: Settings {
             state_dir,
             limits: Limits::default(),
+            credits: CreditSettings::default(),
             registration: true,
             session: Duration::from_secs(3600),
             stop_timeout: Duration::from_secs(2),
@@ -54,6 +56,7 @@ pub(super) async fn core() -> (Core, TempDir) {
         store,
         hypervisor: Arc::new(Sim::new(Script::new(system_clock(), 7))),
         clock: system_clock(),
+        boot_clock: system_boot_clock(),
     })
     .await
     .unwrap();

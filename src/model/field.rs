@@ -26,6 +26,10 @@ pub enum Field {
     GuestUser,
     /// Public SSH key for the guest's account.
     SshKey,
+    /// An amount of credits.
+    Credits,
+    /// Why something is done.
+    Reason,
 }
 
 impl fmt::Display for Field {
@@ -41,6 +45,8 @@ impl fmt::Display for Field {
             Self::Disk => "disk",
             Self::GuestUser => "guest user",
             Self::SshKey => "SSH key",
+            Self::Credits => "credits",
+            Self::Reason => "reason",
         })
     }
 }

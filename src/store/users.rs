@@ -55,6 +55,15 @@ impl Reader<'_> {
             user,
         )
     }
+    /// An account by sign-in name (any text).
+    pub fn user_by_name(&self, username: &str) -> Result<Option<User>> {
+        self.row(
+            "reading a user",
+            &format!("SELECT {COLUMNS} FROM users WHERE username = ?1 AND removed_at IS NULL"),
+            [username],
+            user,
+        )
+    }
     /// An account with its hash, by sign-in name (any text).
     pub fn credentials(&self, username: &str) -> Result<Option<Credentials>> {
         self.row(

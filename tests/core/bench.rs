@@ -1,13 +1,16 @@
 //! A state directory, a simulated hypervisor, and as many cores on them as a story needs.
 
+use jiff::SignedDuration;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use twarga::core::fetch::Proxies;
 use twarga::core::{
-    Action, ConsoleSettings, Core, Ctx, ImageSettings, Keeper, KeeperKind, Machine, NewMachine, Origin,
-    Parts, Registration, Settings, Source, View, time::system_clock,
+    Action, BootClock, Clock, ConsoleSettings, Core, CreditSettings, Ctx, ImageSettings, Keeper, KeeperKind,
+    Machine, NewMachine, Origin, Parts, Registration, Settings, Source, View,
+    time::{system_boot_clock, system_clock},
 };
 use twarga::hypervisor::sim::{Guest, Inventory, Script, Sim};
 use twarga::model::{Limits, Operation, OperationId, OperationState, RecordingMode, VmId};
@@ -25,10 +28,48 @@ pub const PASSWORD: &str = "tall ginger otter sings";
 /// Longer than anything here takes on a busy machine; only a failing test waits for it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The computer's clocks, which a story moves on.
+#[derive(Clone, Default)]
+pub struct Clocks {
+    /// Milliseconds that the wall clock is set on.
+    wall: Arc<AtomicI64>,
+    /// Milliseconds that both are.
+    both: Arc<AtomicI64>,
+}
+
+impl Clocks {
+    /// Time passes.
+    pub fn pass(&self, milliseconds: i64) {
+        self.both.fetch_add(milliseconds, Ordering::SeqCst);
+    }
+
+    /// Somebody sets the wall clock, by so much.
+    pub fn set(&self, milliseconds: i64) {
+        self.wall.fetch_add(milliseconds, Ordering::SeqCst);
+    }
+
+    pub fn wall(&self) -> Clock {
+        let (clocks, system) = (self.clone(), system_clock());
+        Arc::new(move || {
+            let on = clocks.wall.load(Ordering::SeqCst) + clocks.both.load(Ordering::SeqCst);
+            system().checked_add(SignedDuration::from_millis(on)).unwrap()
+        })
+    }
+
+    fn boot(&self) -> BootClock {
+        let (clocks, system) = (self.clone(), system_boot_clock());
+        BootClock {
+            boot: system.boot,
+            milliseconds: Arc::new(move || (system.milliseconds)() + clocks.both.load(Ordering::SeqCst)),
+        }
+    }
+}
+
 pub struct Bench {
     _dir: TempDir,
     pub sim: Arc<Sim>,
     pub settings: Settings,
+    pub clocks: Clocks,
 }
 
 impl Bench {
@@ -41,6 +82,19 @@ impl Bench {
     }
 
     pub fn with(script: Script) -> Self {
+        Self::at(script, Clocks::default())
+    }
+
+    /// One whose clocks can be moved; the guests have them, too.
+    pub fn with_clocks() -> Self {
+        let clocks = Clocks::default();
+        let mut bench = Self::at(Script::new(clocks.wall(), 7), clocks);
+        // Sessions outlive what passes in a story.
+        bench.settings.session = Duration::from_secs(10 * 365 * 86_400);
+        bench
+    }
+
+    fn at(script: Script, clocks: Clocks) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let tiny_dir = dir.path().join("tiny");
         std::fs::create_dir(&tiny_dir).unwrap();
@@ -50,6 +104,10 @@ impl Bench {
         let settings = Settings {
             state_dir: dir.path().join("state"),
             limits: Limits::default(),
+            credits: CreditSettings {
+                metering: Duration::from_millis(300),
+                ..CreditSettings::default()
+            },
             registration: true,
             session: Duration::from_secs(3600),
             stop_timeout: Duration::from_secs(2),
@@ -72,6 +130,7 @@ impl Bench {
             _dir: dir,
             sim: Arc::new(Sim::new(script)),
             settings,
+            clocks,
         }
     }
 
@@ -91,7 +150,8 @@ impl Bench {
             settings,
             store,
             hypervisor,
-            clock: system_clock(),
+            clock: self.clocks.wall(),
+            boot_clock: self.clocks.boot(),
         })
         .await
         .unwrap()

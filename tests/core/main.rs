@@ -13,6 +13,7 @@ mod http;
 mod accounts;
 mod bench;
 mod consoles;
+mod credits;
 mod faults;
 mod images;
 mod keepers;

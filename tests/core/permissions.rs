@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
-use twarga::core::{Action, Core, Ctx, Error, Import, LogQuery, Opening, OperationQuery};
-use twarga::model::{ConsoleId, ConsoleKind, OperationId, Preferences, RecordingId, RecordingMode, VmId};
+use twarga::core::{Action, Core, Ctx, Error, Import, LogQuery, Opening, OperationQuery, StatementQuery};
+use twarga::model::{
+    ConsoleId, ConsoleKind, Credits, OperationId, Preferences, RecordingId, RecordingMode, VmId,
+};
 
 /// What carol owns: a machine with two recordings (one will be removed), and a console of hers.
 #[derive(Clone, Copy)]
@@ -97,6 +99,29 @@ const TABLE: &[Row] = &[
         "remove_image",
         ask!(core, ctx, it => core.remove_image(&ctx, "tiny")),
         [OUT, NO, NO, NO, YES],
+    ),
+    (
+        "purse",
+        ask!(core, ctx, it => core.purse(&ctx, Some("carol"))),
+        [OUT, NONE, YES, YES, YES],
+    ),
+    (
+        "statement",
+        ask!(core, ctx, it => core.statement(&ctx, StatementQuery {
+            username: Some("carol".to_owned()),
+            ..StatementQuery::default()
+        })),
+        [OUT, NONE, YES, YES, YES],
+    ),
+    (
+        "adjust_credits",
+        ask!(core, ctx, it => core.adjust_credits(&ctx, vec!["carol".to_owned()], Credits::whole(5), "a gift")),
+        [OUT, NO, NO, NO, YES],
+    ),
+    (
+        "verify_ledger",
+        ask!(core, ctx, it => core.verify_ledger(&ctx)),
+        [OUT, NO, NO, YES, YES],
     ),
     (
         "allowance",

@@ -3,15 +3,15 @@
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use twarga::core::{
-    Action, DomainState, Foreign, Health, KeeperKind, Keeping, Load, Machine, View, vms::Allowance,
+    Action, DomainState, Foreign, Health, KeeperKind, Keeping, Load, Machine, Purse, View, vms::Allowance,
 };
 use twarga::front::tui::{Entered, Permit};
 use twarga::model::limits::Usage;
 use twarga::model::vm::{Address, AddressSource};
 use twarga::model::{
-    ConsoleKind, Event, EventId, EventType, Image, ImageKind, Limits, Operation, OperationId, OperationKind,
-    OperationState, Progress, Readiness, Role, Severity, Step, StepState, Trust, UserId, Vm, VmId, VmName,
-    VmStatus,
+    ConsoleKind, Credits, Event, EventId, EventType, Image, ImageKind, Limits, Operation, OperationId,
+    OperationKind, OperationState, Prices, Progress, Readiness, Role, Severity, Step, StepState, Trust,
+    UserId, Vm, VmId, VmName, VmStatus,
 };
 use uuid::Uuid;
 
@@ -183,6 +183,11 @@ pub fn view() -> View {
         machines: vec![web, web2, build, old, broken],
         foreign: Vec::new(),
         last_event: 40,
+        prices: Some(Prices::default()),
+        purse: Purse {
+            balance: Credits(812_400),
+            rate: Prices::default().running(2048, 2),
+        },
         problems: Vec::new(),
     }
 }

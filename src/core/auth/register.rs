@@ -2,6 +2,7 @@
 
 use super::password::{self, strength};
 use super::{Door, SignedIn, proof};
+use crate::core::credits;
 use crate::core::{Core, Error, Result, Source};
 use crate::model::{Email, EventType, Field, FieldError, NewEvent, Role, Severity, Username};
 use crate::store::{self, NewUser};
@@ -56,6 +57,7 @@ impl Core {
                 password_hash,
                 role,
             })?;
+            credits::open_account(writer, &core.settings().credits, id)?;
             writer.append_event(
                 &NewEvent::new(
                     EventType::Auth,

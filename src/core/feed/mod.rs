@@ -5,15 +5,16 @@
 //! cut down to what its user may see.
 
 mod load;
+mod rows;
 mod truth;
 mod view;
 
 pub(super) use truth::{Truth, World, observe};
 pub(super) use view::status;
 
-use super::{Core, Ctx, Result};
+use super::{Core, Ctx, Purse, Result};
 use crate::hypervisor::{DomainState, Host};
-use crate::model::{Operation, Role, Vm, VmStatus};
+use crate::model::{Operation, Prices, Role, Vm, VmStatus};
 use crate::store::KeeperKind;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -133,6 +134,10 @@ pub struct View {
     pub operations: Vec<Operation>,
     /// Highest event id the user's log may contain: changes when there is something to read.
     pub last_event: i64,
+    /// What machines cost; `None` where credits are switched off.
+    pub prices: Option<Prices>,
+    /// What the user has, and what their machines cost just now.
+    pub purse: Purse,
     /// What background work reports as wrong, in words (database full, pool missing …).
     pub problems: Vec<String>,
 }

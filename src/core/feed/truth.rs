@@ -1,11 +1,12 @@
 //! The latest of everything, unfiltered, and the two tasks that keep it so.
 
 use super::load::Meter;
+use super::rows::Rows;
 use super::{Health, Keeping, Load};
 use crate::core::{Core, Error, Inner, Result};
 use crate::hypervisor::{self, Change, Domain, Host, Lane, Snapshot};
-use crate::model::{Operation, UserId, Vm};
-use crate::store::{Epoch, KeeperRow, OperationFilter, Reader};
+use crate::model::{Credits, Operation, Prices, UserId, Vm};
+use crate::store::{Epoch, KeeperRow};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
@@ -33,6 +34,8 @@ pub struct Truth {
     pub as_of: Option<Timestamp>,
     /// When the look that the domains come from began: what ended later may not show in them.
     pub looked_at: Option<Timestamp>,
+    /// The same moment, milliseconds since the host's boot.
+    pub looked_at_boot: Option<i64>,
     pub keeping: Keeping,
     pub vms: Vec<Vm>,
     pub names: HashMap<UserId, String>,
@@ -40,6 +43,10 @@ pub struct Truth {
     pub loads: HashMap<Uuid, Load>,
     pub operations: Vec<Operation>,
     pub last_event: i64,
+    /// What machines cost, where anything does.
+    pub prices: Option<Prices>,
+    /// What accounts have.
+    pub balances: HashMap<UserId, Credits>,
     /// The last keeper's row.
     keeper: Option<KeeperRow>,
     /// This process' own reign, while it keeps.
@@ -69,12 +76,13 @@ pub struct World {
 
 impl World {
     /// Nothing known yet.
-    pub fn new() -> Self {
+    pub fn new(prices: Option<Prices>) -> Self {
         let (truth, _) = watch::channel(Arc::new(Truth {
             health: Health::Connecting,
             host: None,
             as_of: None,
             looked_at: None,
+            looked_at_boot: None,
             keeping: Keeping::Nobody,
             vms: Vec::new(),
             names: HashMap::new(),
@@ -82,6 +90,8 @@ impl World {
             loads: HashMap::new(),
             operations: Vec::new(),
             last_event: 0,
+            prices,
+            balances: HashMap::new(),
             keeper: None,
             reign: None,
             wrong: BTreeMap::new(),
@@ -187,7 +197,7 @@ async fn look_at_hypervisor(core: &Core, meter: &mut Meter) {
             Err(reason) => return note_failure(core, reason),
         }
     }
-    let looked_at = core.now();
+    let (looked_at, uptime) = (core.now(), (core.boot_clock().milliseconds)());
     match core
         .hypervisor()
         .call(Lane::Watch, "refresh", SNAPSHOT_DEADLINE, |it| it.snapshot())
@@ -201,6 +211,7 @@ async fn look_at_hypervisor(core: &Core, meter: &mut Meter) {
                 truth.loads = loads;
                 truth.as_of = Some(now);
                 truth.looked_at = Some(looked_at);
+                truth.looked_at_boot = Some(uptime);
                 truth.health = Health::Up;
             });
         }
@@ -319,51 +330,19 @@ fn note_store_failure(core: &Core, error: &Error) {
         .report("database", Some(format!("the database cannot be read: {error}")));
 }
 
-struct Rows {
-    vms: Vec<Vm>,
-    names: HashMap<UserId, String>,
-    operations: Vec<Operation>,
-    keeper: Option<KeeperRow>,
-    last_event: i64,
-}
-
 async fn look_at_store(core: &Core) -> Result<()> {
-    let rows = core.read(read_rows).await?;
+    let rows = core.read(Rows::read).await?;
     let now = core.now();
     core.world().modify(|truth| {
         truth.vms = rows.vms;
         truth.names = rows.names;
         truth.operations = rows.operations;
         truth.last_event = rows.last_event;
+        truth.balances = rows.balances;
         truth.keeper = rows.keeper;
         truth.keeping = truth.judge_keeper(now);
     });
     Ok(())
-}
-
-fn read_rows(reader: &Reader<'_>) -> Result<Rows> {
-    let active = OperationFilter {
-        active: true,
-        limit: u32::MAX,
-        ..OperationFilter::default()
-    };
-    let mut operations = reader.operations(active)?;
-    operations.reverse();
-    let newest = reader.events(crate::store::EventQuery {
-        limit: 1,
-        ..crate::store::EventQuery::default()
-    })?;
-    Ok(Rows {
-        vms: reader.vms()?,
-        names: reader
-            .users()?
-            .into_iter()
-            .map(|user| (user.id, user.username.to_string()))
-            .collect(),
-        operations,
-        keeper: reader.keeper()?,
-        last_event: newest.first().map_or(0, |event| event.id.0),
-    })
 }
 
 impl Truth {

@@ -2,6 +2,7 @@
 
 use super::truth::Truth;
 use super::{Foreign, Load, Machine, View};
+use crate::core::Purse;
 use crate::core::policy::{Permission, Relation, allows};
 use crate::hypervisor::{Domain, DomainState};
 use crate::model::{Operation, Role, UserId, Vm, VmStatus};
@@ -48,6 +49,11 @@ pub fn build(truth: &Truth, user: UserId, role: Role) -> View {
             .cloned()
             .collect(),
         last_event: truth.last_event,
+        prices: truth.prices,
+        purse: Purse {
+            balance: truth.balances.get(&user).copied().unwrap_or_default(),
+            rate: truth.rate_of(user),
+        },
         problems: truth.problems(),
     };
     view.machines

@@ -4,6 +4,7 @@
 //! number (its epoch) in the database, and every write of a keeper checks that the number is
 //! still its own: one that was stopped and comes back cannot write into its successor's time.
 
+mod bill;
 mod execute;
 mod leftovers;
 mod lock;
@@ -188,7 +189,8 @@ impl Candidate {
         let mut work = JoinSet::new();
         work.spawn(execute::run(self.core.clone(), epoch, ending.clone()));
         work.spawn(reconcile::run(self.core.clone(), epoch, ending.clone()));
-        work.spawn(leftovers::run(self.core.clone(), epoch, ending));
+        work.spawn(leftovers::run(self.core.clone(), epoch, ending.clone()));
+        work.spawn(bill::run(self.core.clone(), epoch, ending));
         let fall = self.oversee(epoch, &bell, &mut work).await;
         end.send_replace(true);
         while let Some(ended) = work.join_next().await {

@@ -3,11 +3,13 @@
 use super::files::Files;
 use super::power::settle_on;
 use super::steps::{PowerOn, Prepare, Reachable, machine, remove};
+use crate::core::credits::refund_creation;
 use crate::core::images::Source;
 use crate::core::operations::{Job, Plan, Recovery, Step, Stop, Work};
 use crate::core::seed::{self, Seed};
 use crate::hypervisor::{DomainSpec, Mode, Network, Ownership, VolumeFormat, VolumeSpec};
-use crate::model::{SshKey, VmRequest, ssh_key};
+use crate::model::{Operation, OperationState, SshKey, VmRequest, ssh_key};
+use crate::store::{self, Writer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -32,8 +34,16 @@ pub static PLAN: Plan = Plan {
         &Reserve, &Prepare, &Image, &Disk, &SeedDisk, &Define, &PowerOn, &Reachable,
     ],
     recovery: Recovery::Backward,
-    settle: settle_on,
+    settle: settle_created,
 };
+
+/// The machine runs, or what it cost comes back.
+fn settle_created(writer: &Writer<'_>, operation: &Operation) -> store::Result<()> {
+    if operation.state != OperationState::Done {
+        refund_creation(writer, operation.owner, operation.vm, &operation.vm_name)?;
+    }
+    settle_on(writer, operation)
+}
 
 /// The row, which was made when the operation was accepted.
 struct Reserve;

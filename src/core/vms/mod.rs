@@ -10,7 +10,7 @@ mod steps;
 
 use super::operations::Plan;
 use super::policy::{Permission, Relation, allows};
-use super::{Core, Ctx, Error, Machine, Result, images, log};
+use super::{Core, Ctx, Error, Machine, Result, credits, images, log};
 use crate::hypervisor::{DomainState, Lane};
 use crate::model::limits::Usage;
 use crate::model::{
@@ -195,7 +195,7 @@ impl Core {
     /// [`Error::Invalid`] with every field that was refused, [`Error::NotPermitted`].
     pub async fn create_vm(&self, ctx: &Ctx, machine: NewMachine) -> Result<(VmId, OperationId)> {
         let checked = self.check_request(machine).await?;
-        let limits = self.settings().limits.clone();
+        let (limits, prices) = (self.settings().limits.clone(), self.settings().credits.clone());
         self.change(
             ctx,
             Permission::CreateMachine,
@@ -209,6 +209,7 @@ impl Core {
                     guest_user: &checked.guest_user,
                 })?;
                 let name = checked.request.name.as_str().to_owned();
+                credits::charge_disk(writer, &prices, (vm, &name), (actor.id, checked.request.disk_gib))?;
                 let input = serde_json::to_value(create::Input {
                     request: checked.request,
                     source: checked.source,
@@ -236,6 +237,7 @@ impl Core {
     /// the machine's state does not take the action.
     pub async fn act(&self, ctx: &Ctx, vm: VmId, action: Action) -> Result<OperationId> {
         let seen = self.look_at(vm).await;
+        let prices = self.settings().credits.clone();
         self.change(
             ctx,
             Permission::ActOnMachine,
@@ -255,14 +257,14 @@ impl Core {
                 };
                 // A running operation is the better reason: it says what to wait for.
                 let accepted = queued.accept(writer, actor)?;
-                match state_refusal(status, action) {
-                    Some(reason) => Err(Error::Conflict(format!(
-                        "{} {}: {reason}",
-                        action.verb(),
-                        row.name
-                    ))),
-                    None => Ok(accepted),
+                if let Some(reason) = state_refusal(status, action) {
+                    let sentence = format!("{} {}: {reason}", action.verb(), row.name);
+                    return Err(Error::Conflict(sentence));
                 }
+                if matches!(action, Action::Start | Action::Restart | Action::Resume) {
+                    credits::check_funds(writer, &prices, row.owner)?;
+                }
+                Ok(accepted)
             },
         )
         .await
@@ -337,6 +339,18 @@ impl Queued<'_> {
         log::intent(writer, &operation, actor.username.as_str())?;
         Ok(id)
     }
+}
+
+/// Asks a machine's guest to power off, in its owner's name.
+pub(super) fn queue_stop(writer: &Writer<'_>, vm: &Vm, owner: &User) -> Result<OperationId> {
+    let stop = Queued {
+        kind: OperationKind::Stop,
+        vm: vm.id,
+        name: vm.name.as_str(),
+        owner: vm.owner,
+        input: &Value::Null,
+    };
+    stop.accept(writer, owner)
 }
 
 fn relation(actor: UserId, owner: UserId) -> Relation {

@@ -1,0 +1,49 @@
+//! What of the truth comes from the database.
+
+use crate::core::Result;
+use crate::model::{Credits, Operation, UserId, Vm};
+use crate::store::{EventQuery, KeeperRow, OperationFilter, Reader};
+use std::collections::HashMap;
+
+/// What the database knows.
+pub struct Rows {
+    pub vms: Vec<Vm>,
+    pub names: HashMap<UserId, String>,
+    pub operations: Vec<Operation>,
+    pub keeper: Option<KeeperRow>,
+    pub last_event: i64,
+    pub balances: HashMap<UserId, Credits>,
+}
+
+impl Rows {
+    /// Reads it.
+    pub fn read(reader: &Reader<'_>) -> Result<Self> {
+        let active = OperationFilter {
+            active: true,
+            limit: u32::MAX,
+            ..OperationFilter::default()
+        };
+        let mut operations = reader.operations(active)?;
+        operations.reverse();
+        let newest = reader.events(EventQuery {
+            limit: 1,
+            ..EventQuery::default()
+        })?;
+        Ok(Self {
+            vms: reader.vms()?,
+            names: reader
+                .users()?
+                .into_iter()
+                .map(|user| (user.id, user.username.to_string()))
+                .collect(),
+            operations,
+            balances: reader
+                .balances()?
+                .into_iter()
+                .map(|(user, balance)| (user, balance.amount))
+                .collect(),
+            keeper: reader.keeper()?,
+            last_event: newest.first().map_or(0, |event| event.id.0),
+        })
+    }
+}
