@@ -263,6 +263,8 @@ pub struct Entry {
     pub time: Timestamp,
     /// Whose.
     pub user: UserId,
+    /// Their name.
+    pub username: String,
     /// Why.
     pub kind: EntryKind,
     /// What it did to the balance; what was waived did nothing.
@@ -275,8 +277,8 @@ pub struct Entry {
     pub vm_name: Option<String>,
     /// What ran from when to when, by the host's clock then.
     pub period: Option<(Timestamp, Timestamp)>,
-    /// Who did it, if not twarga itself.
-    pub actor: Option<UserId>,
+    /// Name of who did it, if not twarga itself.
+    pub actor: Option<String>,
     /// Why, in their words.
     pub reason: Option<String>,
 }

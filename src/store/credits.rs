@@ -83,8 +83,15 @@ pub struct LedgerReport {
     pub doubled: u64,
 }
 
-const COLUMNS: &str =
-    "id, time, kind, user, payer, payee, amount, vm, vm_name, from_at, to_at, actor, reason";
+impl LedgerReport {
+    /// Whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.wrong.is_empty() && self.doubled == 0
+    }
+}
+
+const COLUMNS: &str = "ledger.id, time, kind, user, whose.username, payer, payee, amount, vm, vm_name, from_at, to_at, \
+     who.username AS actor, reason";
 
 impl Reader<'_> {
     /// An account's balance; one without entries has nothing.
@@ -114,9 +121,10 @@ impl Reader<'_> {
             "reading the ledger",
             &format!(
                 "SELECT {COLUMNS} FROM ledger
+                 JOIN users AS whose ON whose.id = user LEFT JOIN users AS who ON who.id = actor
                  WHERE (?1 IS NULL OR user = ?1) AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR vm = ?3)
-                   AND (?4 IS NULL OR id < ?4)
-                 ORDER BY id DESC LIMIT ?5"
+                   AND (?4 IS NULL OR ledger.id < ?4)
+                 ORDER BY ledger.id DESC LIMIT ?5"
             ),
             params![
                 filter.user.map(|it| it.0),
@@ -301,6 +309,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         id: row.get("id")?,
         time: time(row, "time")?,
         user: UserId(row.get("user")?),
+        username: row.get("username")?,
         kind,
         amount: match (waived, from_user) {
             (true, _) => Credits::ZERO,
@@ -311,7 +320,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         vm: row.get::<_, Option<i64>>("vm")?.map(VmId),
         vm_name: row.get("vm_name")?,
         period: optional_time(row, "from_at")?.zip(optional_time(row, "to_at")?),
-        actor: row.get::<_, Option<i64>>("actor")?.map(UserId),
+        actor: row.get("actor")?,
         reason: row.get("reason")?,
     })
 }

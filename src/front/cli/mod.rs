@@ -7,6 +7,7 @@
 mod account;
 pub mod arguments;
 mod console;
+mod credits;
 mod doctor;
 mod event;
 pub mod failure;
@@ -95,6 +96,7 @@ pub async fn run(cli: &mut Cli, command: Command) -> Result<(), Failure> {
         Command::Replay(which) => replay::run(cli, which).await,
         Command::Op(command) => operation::run(cli, command).await,
         Command::Key(command) => key::run(cli, command).await,
+        Command::Credits(command) => credits::run(cli, command).await,
         Command::Image(command) => image::run(cli, command).await,
         Command::Event(command) => event::list(cli, command).await,
         Command::Audit(arguments::AuditCommand::Verify) => event::verify(cli).await,

@@ -5,11 +5,14 @@
 //! The help texts beside the shapes are what help and man page show.
 
 mod consoles;
+mod credits;
 mod image;
 mod key;
 
 pub(super) use consoles::{CONSOLE_HELP, RECORDING_HELP, idle};
 pub use consoles::{ConsoleShape, EndedShape, RecordShape, RecordingShape, RemovedShape};
+pub use credits::{AdjustedShape, EntryShape, LedgerShape, PurseShape};
+pub(super) use credits::{ENTRY_HELP, LEDGER_HELP, PURSE_HELP};
 pub(super) use image::{
     CLEANED_HELP, IMAGE_HELP, LOCAL_IMAGE_HELP, REMOVED_IMAGE_HELP, TRIED_HELP, VERIFIED_IMAGE_HELP,
 };

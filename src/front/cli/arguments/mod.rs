@@ -4,10 +4,12 @@
 //! judge, so that every front refuses it in the same words.
 
 mod consoles;
+mod credits;
 mod keys;
 mod nouns;
 
 pub use consoles::*;
+pub use credits::*;
 pub use keys::*;
 pub use nouns::*;
 
@@ -169,6 +171,9 @@ pub enum Command {
     /// Your SSH keys, which your new machines let in
     #[command(subcommand, visible_alias = "keys")]
     Key(KeyCommand),
+    /// Credits: what accounts have and what machines cost
+    #[command(subcommand)]
+    Credits(CreditsCommand),
     /// Images that machines are made from
     #[command(subcommand)]
     Image(ImageCommand),
