@@ -40,9 +40,9 @@ impl Credits {
         Some(Self(if negative { -amount } else { amount }))
     }
 
-    /// The smaller of two.
-    pub fn at_most(self, other: Self) -> Self {
-        self.min(other)
+    /// Without what is below a tenth: for a balance that is shown all the time.
+    pub fn to_tenths(self) -> Self {
+        Self(self.0.div_euclid(100) * 100)
     }
 }
 

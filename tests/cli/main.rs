@@ -5,6 +5,7 @@
 
 mod bench;
 mod consoles;
+mod credits;
 mod demo;
 mod doctor;
 mod files;

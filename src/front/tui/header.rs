@@ -4,14 +4,19 @@
 use super::state::{State, keeper_words};
 use super::tabs;
 use super::widgets::pen::{Pen, columns};
-use crate::core::Health;
+use super::widgets::units;
+use crate::core::{Health, View};
 use crate::front::tui::state::session::Session;
 use crate::front::tui::theme::Look;
+use crate::model::Credits;
+use jiff::SignedDuration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 const PRODUCT: &str = " twarga ";
+/// Credits that last less are shown as a warning.
+const LITTLE: SignedDuration = SignedDuration::from_hours(1);
 
 pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
     let Some(session) = state.session() else { return };
@@ -89,9 +94,30 @@ fn right(state: &State, session: &Session, look: &Look) -> Vec<(String, Style)> 
             Health::Down { .. } => ("libvirt ✗ down".to_owned(), look.bad),
         });
     }
+    parts.extend(session.view.as_deref().and_then(|view| purse(view, look)));
     if state.setup().demo {
         parts.push(("DEMO".to_owned(), look.warn));
     }
     parts.push((format!("{} ⬥ {}", session.me.name, session.me.role), look.accent));
     parts
+}
+
+/// What is left, and how long it lasts: `812.4 cr ≈ 1d 3h`. In a warning's colour when it is little.
+fn purse(view: &View, look: &Look) -> Option<(String, Style)> {
+    view.prices?;
+    let (balance, lasts) = (view.purse.balance, view.purse.lasts());
+    let text = match lasts {
+        Some(lasts) => format!(
+            "{} cr ≈ {}",
+            balance.to_tenths(),
+            units::calm_span(lasts.as_secs())
+        ),
+        None => format!("{} cr", balance.to_tenths()),
+    };
+    let style = match lasts {
+        _ if balance <= Credits::ZERO => look.bad,
+        Some(lasts) if lasts < LITTLE => look.warn,
+        _ => look.dim,
+    };
+    Some((text, style))
 }

@@ -1,12 +1,13 @@
 //! The form for a new machine: every field is checked as it is typed.
 
-use crate::core::{Allowance, Error, NewMachine, Result, View};
+use crate::core::{Allowance, Error, NewMachine, Purse, Result, View};
 use crate::front::tui::event::{Effect, Entered};
 use crate::front::tui::state::State;
 use crate::front::tui::state::form::{Choice, Form, FormField, Kind};
 use crate::front::tui::widgets::form as fields;
 use crate::front::tui::widgets::frame::popup;
 use crate::front::tui::widgets::pen::{Pen, row, wrap};
+use crate::front::tui::widgets::units;
 use crate::front::tui::words;
 use crate::model::{Field, FieldError, Image, Limits, Readiness};
 use ratatui::buffer::Buffer;
@@ -165,6 +166,7 @@ impl NewVm {
         let asked = self.asked();
         let mut problems = asked.problems(&limits, &self.images);
         problems.extend(limits.check_quota(usage, asked.memory_mib).err());
+        problems.extend(view.and_then(|view| too_dear(view, asked.disk_gib)));
         let taken = view.is_some_and(|view| {
             view.machines
                 .iter()
@@ -266,6 +268,7 @@ impl NewVm {
             height: 2.min(inside.height),
             ..inside
         };
+        let view = state.session().and_then(|it| it.view.as_deref());
         let (text, style) = if let Some(busy) = self.form.busy {
             (format!("{busy} …"), look.accent)
         } else if let Some(message) = self.form.message.as_ref().or(self.error.as_ref()) {
@@ -273,12 +276,38 @@ impl NewVm {
         } else if let Some(reason) = fields::tight_reason(&self.form, fields_area) {
             (format!("✗ {reason}"), look.bad)
         } else {
-            (self.quota(), look.dim)
+            (format!("{}\n{}", self.price(view), self.quota()), look.dim)
         };
-        for (line, at) in wrap(&text, below.width).iter().zip(0..below.height) {
-            Pen::new(buffer, row(below, at)).put(line, style);
+        let lines = text.lines().flat_map(|line| wrap(line, below.width));
+        for (line, at) in lines.zip(0..below.height) {
+            Pen::new(buffer, row(below, at)).put(&line, style);
         }
         cursor
+    }
+
+    /// `20 credits now, 30 an hour; the other 792.4 last 1d 2h`
+    fn price(&self, view: Option<&View>) -> String {
+        let Some((view, prices)) = view.and_then(|it| Some((it, it.prices?))) else {
+            return String::new();
+        };
+        let asked = self.asked();
+        let (once, rate) = (
+            prices.disk(asked.disk_gib),
+            prices.running(asked.memory_mib, asked.vcpus),
+        );
+        let after = Purse {
+            balance: view.purse.balance - once,
+            rate: [view.purse.rate, rate].into_iter().sum(),
+        };
+        let lasts = match after.lasts() {
+            Some(lasts) => format!(
+                "; the other {} last {}",
+                after.balance.to_tenths(),
+                units::calm_span(lasts.as_secs())
+            ),
+            None => String::new(),
+        };
+        format!("{once} credits now, {} an hour{lasts}", rate.per_hour())
     }
 
     /// `2 of 5 machines, 3072 of 8192 MiB`
@@ -295,6 +324,15 @@ impl NewVm {
             ),
         }
     }
+}
+
+/// Why the balance does not cover a disk, if it does not.
+fn too_dear(view: &View, disk_gib: u64) -> Option<FieldError> {
+    let (price, balance) = (view.prices?.disk(disk_gib), view.purse.balance);
+    (balance < price).then(|| {
+        let reason = format!("{disk_gib} GiB cost {price} credits, and you have {balance}");
+        FieldError::new(Field::Disk, reason)
+    })
 }
 
 /// `debian-12 12, 325 MB to download`

@@ -135,9 +135,12 @@ fn overview(state: &State, machine: &Machine, area: Rect, look: &Look, buffer: &
             Style::new(),
         ));
     }
+    let prices = state.session().and_then(|it| it.view.as_deref()?.prices);
+    let price = prices.map(|it| format!("{} cr/h · ", it.running(vm.memory_mib, vm.vcpus).per_hour()));
     lines.push((
         format!(
-            "made {} ago · domain {} · {}",
+            "{}made {} ago · domain {} · {}",
+            price.unwrap_or_default(),
             units::calm_span(units::seconds(vm.created_at, now)),
             vm.domain_name(),
             vm.uuid
