@@ -300,6 +300,7 @@ const WITHOUT_CALLER: &[&str] = &[
     "assemble",
     "door",
     "leave_consoles",
+    "prices",
     "register",
     "resume",
     "sign_in",
