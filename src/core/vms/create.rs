@@ -1,8 +1,9 @@
 //! Making a machine: its steps and their undoing.
 
 use super::files::Files;
-use super::power::settle_on;
-use super::steps::{PowerOn, Prepare, Reachable, machine, remove};
+use super::power::settle_ready;
+use super::ready::Ready;
+use super::steps::{PowerOn, Prepare, machine, remove};
 use crate::core::images::Source;
 use crate::core::operations::{Job, Plan, Recovery, Step, Stop, Work};
 use crate::core::seed::{self, Seed};
@@ -26,13 +27,13 @@ pub struct Input {
 }
 
 /// Creation, step by step. One that fails leaves no machine: its first step's undo removes the
-/// row.
+/// row. But a machine whose guest never becomes ready is kept, in error.
 pub static PLAN: Plan = Plan {
     steps: &[
-        &Reserve, &Prepare, &Image, &Disk, &SeedDisk, &Define, &PowerOn, &Reachable,
+        &Reserve, &Prepare, &Image, &Disk, &SeedDisk, &Define, &PowerOn, &Ready,
     ],
     recovery: Recovery::Backward,
-    settle: settle_on,
+    settle: settle_ready,
 };
 
 /// The row, which was made when the operation was accepted.

@@ -3,9 +3,11 @@
 use super::output::{Output, bytes};
 use crate::model::text::visible_within;
 use crate::model::{Operation, OperationState};
+use jiff::Timestamp;
 
-/// What an operation is doing: `create web-1: step 3 of 8, volume, 12.0 MiB of 19.0 MiB`.
-pub fn sentence(operation: &Operation) -> String {
+/// What an operation is doing: `create web-1: step 3 of 8, volume, 12.0 MiB of 19.0 MiB`, or
+/// `create web-1: step 8 of 8, ready, 12 s: booting`.
+pub fn sentence(operation: &Operation, now: Timestamp) -> String {
     let what = format!("{} {}", operation.kind, operation.vm_name);
     match operation.state {
         OperationState::Queued => format!("{what}: waits for a keeper"),
@@ -25,7 +27,12 @@ pub fn sentence(operation: &Operation) -> String {
                     None => format!(", {}", bytes(progress.done)),
                 },
             };
-            format!("{what}: step {at} of {of}, {}{amount}", step.name)
+            let stage = step.remark().map(|stage| {
+                let seconds = now.duration_since(step.started_at).as_secs().max(0);
+                format!(", {seconds} s: {stage}")
+            });
+            let stage = stage.unwrap_or_default();
+            format!("{what}: step {at} of {of}, {}{amount}{stage}", step.name)
         }
         state => format!("{what}: {state}"),
     }
