@@ -146,11 +146,13 @@ fn a_machine_lives_and_leaves_nothing_behind() {
     let began = clock.now();
     sim.start(web).unwrap();
     assert!(sim.addresses(web).unwrap().is_empty());
+    assert!(!sim.agent_answers(web).unwrap());
     assert_eq!(sim.started_at(web).unwrap(), Some(began));
 
     clock.pass_seconds(8);
     let ip: IpAddr = "192.168.122.2".parse().unwrap();
     assert_eq!(sim.addresses(web).unwrap()[0].ip, ip);
+    assert!(sim.agent_answers(web).unwrap());
     let log = sim.tail("user1-web.log", 100).unwrap();
     assert!(String::from_utf8(log).unwrap().ends_with("web:~$ "));
 

@@ -135,7 +135,8 @@ pub enum StepState {
     Done,
     /// Undone.
     Undone,
-    /// Failed; being or to be undone like one that was done.
+    /// Failed; being or to be undone like one that was done, or the end of an operation that keeps
+    /// what stands.
     Failed,
 }
 

@@ -232,7 +232,8 @@ async fn a_guest_that_goes_off_while_booting_is_kept_too() {
     .await;
 }
 
-/// A keeper that ends in the wait leaves it to the next, who hears all that this run said.
+/// A keeper that ends in the wait leaves it to the next, who hears all that this run said, and looks
+/// although the time was over meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_keeper_goes_on_waiting() {
     let mut bench = Bench::with_guest(says(&[(0, "cloud-init[9]: hello")]));
@@ -246,8 +247,11 @@ async fn the_next_keeper_goes_on_waiting() {
         })
     })
     .await;
+    let began = |operation: &Operation| operation.steps.last().unwrap().started_at;
+    let before = began(&core.operation(&alice, operation).await.unwrap());
     keeper.end().await.unwrap();
     drop(core);
+    bench.settings.ready_timeout = Duration::from_millis(1);
     let domain = bench.sim.outside().find("user1-web-1").unwrap();
     bench
         .sim
@@ -262,4 +266,5 @@ async fn the_next_keeper_goes_on_waiting() {
         (done.state, remark(&done)),
         (OperationState::Done, "cloud-init is done")
     );
+    assert_eq!(began(&done), before, "the wait's time goes on");
 }

@@ -153,6 +153,7 @@ fn knows_nothing_of_strangers(stage: &Stage<'_>) {
         hypervisor.shut_down(stranger),
         hypervisor.ownership(stranger).map(drop),
         hypervisor.addresses(stranger).map(drop),
+        hypervisor.agent_answers(stranger).map(drop),
     ];
     for refusal in refusals {
         assert!(matches!(refusal, Err(Error::NotFound(_))), "{refusal:?}");
@@ -224,6 +225,7 @@ fn defines(stage: &Stage<'_>, guest: &DomainSpec) {
         Ok(Vec::new()),
         "nobody is at home"
     );
+    assert_eq!(hypervisor.agent_answers(guest.uuid), Ok(false));
     let seen = in_snapshot(hypervisor, guest.uuid).unwrap();
     assert_eq!(
         (seen.name.as_str(), seen.state, seen.run),
@@ -297,6 +299,12 @@ fn serves_its_guest(stage: &Stage<'_>, guest: &DomainSpec, heard: &Heard) {
         capacity(hypervisor, &guest.log) > Some(0),
         "the log is a volume of the pool"
     );
+    if stage.tiny.is_some() {
+        let began = Instant::now();
+        assert_eq!(hypervisor.agent_answers(guest.uuid), Ok(false), "tiny has none");
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(2), "nobody is waited for: {took:?}");
+    }
     if hypervisor.host().unwrap().mode == Mode::Session {
         assert_eq!(
             hypervisor.addresses(guest.uuid),

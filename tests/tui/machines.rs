@@ -267,6 +267,15 @@ fn force_off_is_asked_and_offered_where_a_stop_failed() {
 #[test]
 fn stages_of_a_boot_show_with_their_time() {
     let mut view = view();
+    let mut bytes = operation(17, OperationKind::Create, &view.machines[2]);
+    bytes.steps[1].error = Some("downloading debian-12".to_owned());
+    view.machines[2].operation = Some(bytes);
+    let screen = Screen::with(Setup::default(), Role::User, view.clone(), 120, 40);
+    let row = screen.line("build ");
+    assert!(
+        row.contains("download 231/378 MB: downloading debian-12"),
+        "{row}"
+    );
     let operation = booting("cloud-init is at work, address 192.168.122.36");
     view.operations = vec![operation.clone()];
     view.machines[2].operation = Some(operation);

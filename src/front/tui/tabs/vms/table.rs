@@ -210,7 +210,8 @@ pub(crate) fn progress(state: &State, operation: &Operation, pen: &mut Pen<'_>, 
     pen.put(&fit(&words, room), Style::new());
 }
 
-/// What an operation is at: the step with its bytes, or its stage with the time that it took so far.
+/// What an operation is at: the step with its bytes, or with the time that it took so far where it tells
+/// its stage; figures first, because there may be little room.
 pub(crate) fn progress_words(state: &State, operation: &Operation) -> String {
     if operation.cancel_requested && !operation.state.is_final() {
         return format!("cancelling · {}", present(operation.kind));
@@ -221,10 +222,6 @@ pub(crate) fn progress_words(state: &State, operation: &Operation) -> String {
         _ => {}
     }
     let step = operation.current_step();
-    if let Some((step, stage)) = step.and_then(|step| Some((step, step.remark()?))) {
-        let elapsed = units::span(units::seconds(step.started_at, state.now()));
-        return format!("{} {elapsed}: {stage}", step.name);
-    }
     let mut words = step.map_or_else(|| present(operation.kind).to_owned(), |step| step.name.clone());
     if let Some(progress) = operation.progress {
         words.push(' ');
@@ -235,6 +232,13 @@ pub(crate) fn progress_words(state: &State, operation: &Operation) -> String {
         if let Some(rate) = state.session().and_then(|it| it.work.rate(operation.id)) {
             words.push_str(&format!(" {}", units::rate(Some(rate))));
         }
+    }
+    if let Some((step, stage)) = step.and_then(|step| Some((step, step.remark()?))) {
+        if operation.progress.is_none() {
+            let elapsed = units::seconds(step.started_at, state.now());
+            words.push_str(&format!(" {}", units::span(elapsed)));
+        }
+        words.push_str(&format!(": {stage}"));
     }
     words
 }
