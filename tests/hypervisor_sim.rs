@@ -108,6 +108,8 @@ fn keep_the_contract(mode: Mode, network: Network) {
     let guest = Guest {
         boot: Duration::from_millis(50),
         shutdown: Some(Duration::from_millis(50)),
+        // As the tiny guest.
+        agent: false,
         ..Guest::default()
     };
     let sim = Sim::new(Script::new(Arc::new(Timestamp::now), 1).mode(mode).guest(guest));

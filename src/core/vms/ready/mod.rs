@@ -9,9 +9,10 @@ use crate::core::consoles::tail::{self, Tail};
 use crate::core::operations::{Job, Step, Stop, Work};
 use crate::hypervisor::{Acceleration, DomainState, Mode};
 use crate::model::Vm;
+use crate::model::vm::{Address, AddressSource};
 use serde_json::Value;
 use serial::{Serial, Word};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -85,7 +86,7 @@ impl Step for Ready {
 #[derive(Debug, Default)]
 struct Signs {
     said: Word,
-    address: Option<IpAddr>,
+    address: Option<Address>,
     greets: bool,
     agent: bool,
 }
@@ -113,7 +114,7 @@ impl Signs {
     /// How far it is, while it is not ready; the most telling first, because a row may be short.
     fn stage(&self) -> String {
         let work = (self.said == Word::CloudInit).then_some("cloud-init is at work");
-        let address = self.address.map(|ip| format!("address {ip}"));
+        let address = self.address.map(|it| format!("address {}", it.ip));
         let far = self.lets_in().map(str::to_owned).or(address);
         match (work, far) {
             (Some(work), Some(far)) => format!("{work}, {far}"),
@@ -221,7 +222,7 @@ impl<'a> Watch<'a> {
         let (uuid, id) = (self.vm.uuid, self.vm.id);
         let asked = self.job.call("ask for addresses", move |it| it.addresses(uuid));
         if let Some(best) = asked.await?.first().copied() {
-            self.signs.address = Some(best.ip);
+            self.signs.address = Some(best);
             self.job
                 .write(move |writer| Ok(writer.set_vm_address(id, Some(best))?))
                 .await?;
@@ -244,7 +245,10 @@ impl<'a> Watch<'a> {
                         .vm
                         .ssh_port
                         .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
-                    (Mode::System, Some(ip)) => Some(SocketAddr::from((ip, 22))),
+                    // Where an agent sends one may be anybody's; and the agent's word is enough.
+                    (Mode::System, Some(it)) if it.source != AddressSource::Agent => {
+                        Some(SocketAddr::from((it.ip, 22)))
+                    }
                     // An invented address is somebody else's.
                     (Mode::System | Mode::Simulated, _) => None,
                 };
@@ -316,11 +320,18 @@ async fn greets(place: SocketAddr) -> bool {
 mod tests {
     use super::*;
 
+    fn lease() -> Option<Address> {
+        Some(Address {
+            ip: "192.0.2.7".parse().unwrap(),
+            source: AddressSource::Lease,
+        })
+    }
+
     #[test]
     fn cloud_init_at_work_is_waited_for_and_the_rest_is_not() {
         let mut signs = Signs::default();
         assert_eq!((signs.verdict(), signs.stage().as_str()), (None, "booting"));
-        signs.address = Some("192.0.2.7".parse().unwrap());
+        signs.address = lease();
         assert_eq!(signs.verdict(), None, "an address is no word of the guest's");
         assert_eq!(signs.stage(), "address 192.0.2.7");
         signs.agent = true;
@@ -338,7 +349,7 @@ mod tests {
     fn a_cloud_init_that_never_ends_and_lets_nobody_in_is_no_ready_guest() {
         let signs = Signs {
             said: Word::CloudInit,
-            address: Some("192.0.2.7".parse().unwrap()),
+            address: lease(),
             ..Signs::default()
         };
         assert_eq!((signs.verdict(), signs.lets_in()), (None, None));
