@@ -110,6 +110,7 @@ fn keep_the_contract(mode: Mode, network: Network) {
         shutdown: Some(Duration::from_millis(50)),
         // As the tiny guest.
         agent: false,
+        says: vec![(Duration::from_millis(60), "twarga: ready\r\n".to_owned())],
         ..Guest::default()
     };
     let sim = Sim::new(Script::new(Arc::new(Timestamp::now), 1).mode(mode).guest(guest));
