@@ -44,7 +44,7 @@ impl Stage {
         settings.registration = true;
         // A simulated guest boots in nine seconds; one never finds its network, and nobody who
         // looks around wants to wait two minutes for it.
-        settings.address_timeout = Duration::from_secs(20);
+        settings.ready_timeout = Duration::from_secs(20);
         settings.secret_key = None;
         settings.images.refusal = Some("the demonstration downloads nothing");
         pretend_tiny(&settings.tiny_dir).map_err(|error| Error::Io {

@@ -108,6 +108,9 @@ fn keep_the_contract(mode: Mode, network: Network) {
     let guest = Guest {
         boot: Duration::from_millis(50),
         shutdown: Some(Duration::from_millis(50)),
+        // As the tiny guest.
+        agent: false,
+        says: vec![(Duration::from_millis(60), "twarga: ready\r\n".to_owned())],
         ..Guest::default()
     };
     let sim = Sim::new(Script::new(Arc::new(Timestamp::now), 1).mode(mode).guest(guest));
@@ -146,11 +149,13 @@ fn a_machine_lives_and_leaves_nothing_behind() {
     let began = clock.now();
     sim.start(web).unwrap();
     assert!(sim.addresses(web).unwrap().is_empty());
+    assert!(!sim.agent_answers(web).unwrap());
     assert_eq!(sim.started_at(web).unwrap(), Some(began));
 
     clock.pass_seconds(8);
     let ip: IpAddr = "192.168.122.2".parse().unwrap();
     assert_eq!(sim.addresses(web).unwrap()[0].ip, ip);
+    assert!(sim.agent_answers(web).unwrap());
     let log = sim.tail("user1-web.log", 100).unwrap();
     assert!(String::from_utf8(log).unwrap().ends_with("web:~$ "));
 

@@ -85,8 +85,10 @@ pub enum Accel {
 pub struct Machines {
     /// How long a graceful stop waits for the guest.
     pub stop_timeout_seconds: u64,
-    /// How long a new machine may take to get an address.
-    pub address_timeout_seconds: u64,
+    /// How long a guest may take to be ready.
+    pub ready_timeout_seconds: u64,
+    /// The same where guests are emulated.
+    pub emulated_ready_timeout_seconds: u64,
 }
 
 /// Accounts and sessions.
@@ -199,7 +201,8 @@ impl Default for Machines {
     fn default() -> Self {
         Self {
             stop_timeout_seconds: 90,
-            address_timeout_seconds: 120,
+            ready_timeout_seconds: 300,
+            emulated_ready_timeout_seconds: 900,
         }
     }
 }
@@ -250,9 +253,14 @@ impl File {
             1..=3_600,
         )?;
         within(
-            "machines.address_timeout_seconds",
-            self.machines.address_timeout_seconds,
-            1..=3_600,
+            "machines.ready_timeout_seconds",
+            self.machines.ready_timeout_seconds,
+            1..=86_400,
+        )?;
+        within(
+            "machines.emulated_ready_timeout_seconds",
+            self.machines.emulated_ready_timeout_seconds,
+            1..=86_400,
         )?;
         within("accounts.session_hours", self.accounts.session_hours, 1..=720)?;
         within(

@@ -241,7 +241,8 @@ fn core_settings(settings: &File, surroundings: &Surroundings) -> Result<Setting
         registration: settings.accounts.registration,
         session: Duration::from_secs(settings.accounts.session_hours * 3_600),
         stop_timeout: Duration::from_secs(settings.machines.stop_timeout_seconds),
-        address_timeout: Duration::from_secs(settings.machines.address_timeout_seconds),
+        ready_timeout: Duration::from_secs(settings.machines.ready_timeout_seconds),
+        emulated_ready_timeout: Duration::from_secs(settings.machines.emulated_ready_timeout_seconds),
         network: settings.hypervisor.network.clone(),
         forward_ports: (
             settings.hypervisor.first_forward_port,

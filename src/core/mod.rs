@@ -67,8 +67,10 @@ pub struct Settings {
     pub session: Duration,
     /// How long a graceful stop waits for the guest.
     pub stop_timeout: Duration,
-    /// How long a new machine may take to get an address.
-    pub address_timeout: Duration,
+    /// How long a guest may take to be ready.
+    pub ready_timeout: Duration,
+    /// The same where guests are emulated.
+    pub emulated_ready_timeout: Duration,
     /// libvirt network for machines in system mode.
     pub network: String,
     /// First and last port of 127.0.0.1 that session mode may forward.

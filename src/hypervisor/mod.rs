@@ -321,6 +321,9 @@ pub trait Hypervisor: Send + Sync + 'static {
     /// A guest's addresses, best first; empty while there are none.
     fn addresses(&self, domain: Uuid) -> Result<Vec<Address>>;
 
+    /// Whether the guest's agent answers now. No agent, or one that keeps silent for 2 s, does not.
+    fn agent_answers(&self, domain: Uuid) -> Result<bool>;
+
     /// Session mode: makes 127.0.0.1:`port` of the host lead to port 22 of a running guest.
     ///
     /// # Errors

@@ -78,7 +78,8 @@ pub enum OperationState {
     Undoing,
     /// Every step is done.
     Done,
-    /// A step failed; `error` says why; everything done before it is undone.
+    /// A step failed; `error` says why; everything done before it is undone, unless the operation
+    /// keeps what stands ([`Operation::kept`]).
     Failed,
     /// Cancelled on request; everything is undone.
     Cancelled,
@@ -134,7 +135,8 @@ pub enum StepState {
     Done,
     /// Undone.
     Undone,
-    /// Failed; being or to be undone like one that was done.
+    /// Failed; being or to be undone like one that was done, or the end of an operation that keeps
+    /// what stands.
     Failed,
 }
 
@@ -177,7 +179,7 @@ pub struct Step {
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// What went wrong, at doing or undoing.
+    /// What went wrong, at doing or undoing; before that and on a step that is done, a remark.
     pub error: Option<String>,
 }
 
@@ -214,7 +216,27 @@ pub struct Operation {
     pub finished_at: Option<Timestamp>,
 }
 
+impl Step {
+    /// What is to be said of it while it runs and when it is done: how far it is, what was special.
+    pub fn remark(&self) -> Option<&str> {
+        let goes_well = matches!(self.state, StepState::Running | StepState::Done);
+        self.error.as_deref().filter(|it| goes_well && !it.is_empty())
+    }
+
+    /// What went wrong, at doing or undoing.
+    pub fn failure(&self) -> Option<&str> {
+        let goes_well = matches!(self.state, StepState::Running | StepState::Done);
+        self.error.as_deref().filter(|_| !goes_well)
+    }
+}
+
 impl Operation {
+    /// Whether it failed and what its steps did was kept, not undone.
+    pub fn kept(&self) -> bool {
+        let stands = |step: &Step| step.state == StepState::Failed;
+        self.state == OperationState::Failed && self.steps.last().is_some_and(stands)
+    }
+
     /// The step that is being done or undone, if any.
     pub fn current_step(&self) -> Option<&Step> {
         self.steps

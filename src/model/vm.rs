@@ -205,6 +205,9 @@ pub struct Vm {
     pub status: VmStatus,
     /// Why, when `status` is [`VmStatus::Error`].
     pub reason: Option<String>,
+    /// Why it is in error although its domain is there: its guest never became ready. Until it is
+    /// started again, or is ready.
+    pub unready: Option<String>,
     /// Last known address of the guest, in session mode `None`.
     pub address: Option<Address>,
     /// In session mode: port on 127.0.0.1 that leads to the guest's port 22.

@@ -19,12 +19,13 @@ use uuid::Uuid;
 const APPLICATION_ID: i32 = 0x7477_6172;
 
 /// Every migration, in order; never changed once released.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0002_consoles.sql"),
     include_str!("../../migrations/0003_images.sql"),
     include_str!("../../migrations/0004_ssh_keys.sql"),
     include_str!("../../migrations/0005_credits.sql"),
+    include_str!("../../migrations/0006_readiness.sql"),
 ];
 
 /// What the file holds.

@@ -215,15 +215,16 @@ impl Writer<'_> {
         }
         Ok(changed > 0)
     }
-    /// Begins step `index` (or begins it again after a crash, or to undo it: what it left stays).
+    /// Begins step `index` (or begins it again after a crash, or to undo it: what it left stays, and
+    /// what runs already goes on).
     pub fn begin_step(&self, id: OperationId, index: usize, name: &str) -> Result<()> {
         self.change(
             "beginning a step",
             "INSERT INTO steps (operation, position, name, state, output, started_at)
              VALUES (?1, ?2, ?3, ?4, 'null', ?5)
              ON CONFLICT (operation, position) DO UPDATE
-             SET name = excluded.name, state = excluded.state, started_at = excluded.started_at,
-                 error = NULL, finished_at = NULL",
+             SET name = excluded.name, state = excluded.state, error = NULL, finished_at = NULL,
+                 started_at = iif(steps.state = excluded.state, steps.started_at, excluded.started_at)",
             params![
                 id.0,
                 integer(index as u64),
@@ -269,6 +270,15 @@ impl Writer<'_> {
             "noting what a step left",
             "UPDATE steps SET output = ?3 WHERE operation = ?1 AND position = ?2",
             params![id.0, integer(index as u64), output.to_string()],
+        )
+    }
+    /// Notes a remark on the running step.
+    pub fn remark_step(&self, id: OperationId, index: usize, remark: &str) -> Result<()> {
+        self.change_one(
+            "step",
+            "noting a step's remark",
+            "UPDATE steps SET error = ?3 WHERE operation = ?1 AND position = ?2",
+            params![id.0, integer(index as u64), remark],
         )
     }
     /// Notes how far the running step is.

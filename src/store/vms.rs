@@ -10,7 +10,7 @@ use rusqlite::{Row, params};
 use uuid::Uuid;
 
 const COLUMNS: &str = "vms.id, uuid, owner, name, image, memory_mib, vcpus, disk_gib, guest_user, status, \
-                       reason, ip, ip_source, ssh_port, vms.created_at, started_at";
+                       reason, unready, ip, ip_source, ssh_port, vms.created_at, started_at";
 
 /// A machine about to be made, in status `pending`.
 pub struct NewVm<'a> {
@@ -174,6 +174,15 @@ impl Writer<'_> {
             params![id.0, status.as_str(), reason],
         )
     }
+    /// Notes why a machine's guest never became ready, or forgets it.
+    pub fn set_vm_unready(&self, id: VmId, reason: Option<&str>) -> Result<()> {
+        self.change_one(
+            "machine",
+            "noting that a guest is not ready",
+            "UPDATE vms SET unready = ?2 WHERE id = ?1 AND removed_at IS NULL",
+            params![id.0, reason],
+        )
+    }
     /// Notes which run of the domain is going on and since when.
     pub fn set_vm_run(&self, id: VmId, run: Option<u32>, started_at: Option<Timestamp>) -> Result<()> {
         self.change_one(
@@ -254,6 +263,7 @@ fn vm(row: &Row<'_>) -> rusqlite::Result<Vm> {
         guest_user: row.get("guest_user")?,
         status: word(row, "status", VmStatus::parse)?,
         reason: row.get("reason")?,
+        unready: row.get("unready")?,
         address: address(row)?,
         ssh_port: row.get("ssh_port")?,
         created_at: time(row, "created_at")?,

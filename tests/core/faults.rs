@@ -118,15 +118,16 @@ async fn an_undo_that_fails_is_shown_and_tried_again() {
 async fn a_cancel_unwinds_what_was_done() {
     let mut bench = Bench::with_guest(Guest {
         address: false,
+        agent: false,
         ..Guest::default()
     });
-    bench.settings.address_timeout = PATIENCE;
+    bench.settings.ready_timeout = PATIENCE;
     let (core, _keeper, alice) = bench.kept().await;
     let (_, operation) = core.create_vm(&alice, small("web-1")).await.unwrap();
     until(&core, &alice, "waiting for an address", |view| {
         view.operations
             .iter()
-            .any(|it| it.current_step().is_some_and(|step| step.name == "address"))
+            .any(|it| it.current_step().is_some_and(|step| step.name == "ready"))
     })
     .await;
     core.cancel(&alice, operation).await.unwrap();

@@ -126,9 +126,10 @@ fn a_keeper_that_dies_in_the_middle_of_a_create_leaves_it_to_its_successor() {
 fn a_create_that_is_cancelled_after_a_death_leaves_no_running_domain() {
     let mut bench = Bench::with_guest(Guest {
         address: false,
+        agent: false,
         ..Guest::default()
     });
-    bench.settings.address_timeout = PATIENCE;
+    bench.settings.ready_timeout = PATIENCE;
     let doomed = tokio::runtime::Runtime::new().unwrap();
     let operation = doomed.block_on(async {
         let (core, keeper, alice) = bench.kept().await;
@@ -154,7 +155,7 @@ fn a_create_that_is_cancelled_after_a_death_leaves_no_running_domain() {
         let alice = core.sign_in(LOCAL, "alice", PASSWORD).await.unwrap().ctx;
         let keeper = Keeper::start(&core, KeeperKind::Tui);
         until(&core, &alice, "waiting for an address", |view| {
-            let waits = |step: &twarga::model::Step| step.name == "address";
+            let waits = |step: &twarga::model::Step| step.name == "ready";
             view.operations
                 .iter()
                 .any(|it| it.current_step().is_some_and(waits))

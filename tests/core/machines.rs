@@ -2,7 +2,6 @@
 
 use crate::bench::{Bench, LOCAL, PASSWORD, act, create, find, finish, register, small, until};
 use std::sync::Arc;
-use std::time::Duration;
 use twarga::core::{Action, Error, Health, Keeper, KeeperKind, LogQuery, OperationQuery};
 use twarga::hypervisor::sim::{Guest, Inventory, Script, Sim};
 use twarga::hypervisor::{DomainState, Hypervisor, Mode};
@@ -209,20 +208,6 @@ async fn a_guest_that_does_not_listen_is_stopped_by_force_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_without_an_address_runs_and_the_step_says_so() {
-    let bench = Bench::with_guest(Guest {
-        address: false,
-        ..Guest::default()
-    });
-    let (core, _keeper, alice) = bench.kept().await;
-    let (_, operation) = core.create_vm(&alice, small("lonely")).await.unwrap();
-    let done = finish(&core, &alice, operation).await;
-    assert_eq!(done.state, OperationState::Done);
-    let remark = done.steps.last().unwrap().error.clone().unwrap();
-    assert!(remark.contains("no address after 2 s"), "{remark}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn changes_from_outside_show_and_nothing_is_deleted() {
     let bench = Bench::new();
     let (core, _keeper, alice) = bench.kept().await;
@@ -309,8 +294,7 @@ async fn foreign_domains_are_shown_to_admins_and_never_touched() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_session_mode_a_port_is_kept_and_replaced_when_it_is_taken() {
-    let mut bench = Bench::with(Script::new(twarga::core::time::system_clock(), 7).mode(Mode::Session));
-    bench.settings.address_timeout = Duration::from_millis(100);
+    let bench = Bench::with(Script::new(twarga::core::time::system_clock(), 7).mode(Mode::Session));
     let (core, _keeper, alice) = bench.kept().await;
     until(&core, &alice, "connected", |view| view.host.is_some()).await;
     let vm = create(&core, &alice, "web-1").await;

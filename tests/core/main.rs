@@ -20,3 +20,4 @@ mod keepers;
 mod keys;
 mod machines;
 mod permissions;
+mod ready;

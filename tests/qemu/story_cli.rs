@@ -151,7 +151,7 @@ fn the_past_is_kept(place: &Place) {
     assert_eq!(
         steps,
         [
-            "reserve", "prepare", "image", "disk", "seed", "define", "start", "address"
+            "reserve", "prepare", "image", "disk", "seed", "define", "start", "ready"
         ]
     );
     let id = create["id"].to_string();

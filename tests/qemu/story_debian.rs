@@ -71,6 +71,8 @@ fn a_distribution_is_made_ready_and_worked_in() {
     let status = screen.wait_end(SOON);
     assert!(status.success(), "{status}");
     screen.assert_restored();
+    other_ways_to_be_ready(&place, &address);
+    eprintln!("    it was ready in three ways after {:.0?}", began.elapsed());
     place.ok(&["vm", "destroy", NAME, "--yes"]);
     place.assert_nothing_left();
     place.ok(&["image", "remove", IMAGE, "--yes"]);
@@ -112,6 +114,7 @@ fn machine(place: &Place) -> (String, u16) {
     let keeper = place.serve();
     let said = place.call_within(FIRST_BOOT, &["operation", "wait", "1"], "");
     assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(ready_because(place, "1"), "cloud-init is done");
     let said = keeper.stop();
     assert_eq!(said.code, 0, "{said:?}");
     assert_eq!(published.asked(), [0, HALT], "what came was not asked for again");
@@ -122,6 +125,32 @@ fn machine(place: &Place) -> (String, u16) {
     let address = ssh_address(&place.machine(NAME).expect("the machine is listed"));
     inside(place, &address, "true");
     address
+}
+
+/// Why the guest counted as ready in an operation.
+#[track_caller]
+fn ready_because(place: &Place, operation: &str) -> String {
+    let shown = place.json(&["op", "show", operation]);
+    let last = shown["steps"].as_array().and_then(|it| it.last()).unwrap();
+    assert_eq!((&last["name"], &last["state"]), (&"ready".into(), &"done".into()));
+    last["remark"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Without cloud-init it is the SSH server that counts, and without that the guest's agent.
+fn other_ways_to_be_ready(place: &Place, address: &(String, u16)) {
+    let restarted = || {
+        let said = place.call_within(FIRST_BOOT, &["vm", "restart", NAME, "--json"], "");
+        assert_eq!(said.code, 0, "{said:?}");
+        let acted: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        assert_eq!(acted["machine"]["status"], "running", "{acted}");
+        ready_because(place, &acted["operation"]["id"].to_string())
+    };
+    let without = "sudo touch /etc/cloud/cloud-init.disabled && sudo systemctl mask qemu-guest-agent";
+    assert_eq!(inside(place, address, without).0, 0);
+    assert_eq!(restarted(), "SSH answers");
+    let without = "sudo systemctl unmask qemu-guest-agent && sudo systemctl mask ssh.service ssh.socket";
+    assert_eq!(inside(place, address, without).0, 0);
+    assert_eq!(restarted(), "its agent answers");
 }
 
 /// Runs a command in the guest by the key that twarga put there: exit code and output. Its SSH server

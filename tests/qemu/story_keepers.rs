@@ -116,7 +116,7 @@ fn the_work_goes_on_without_its_keeper(place: &Place, one: &mut Terminal, two: &
 
     screen::ask_for_machine(one, "orphan");
     // The guest boots: the longest of the steps has begun.
-    one.wait_line(&format!("{ADMIN}/orphan"), "address", SOON);
+    one.wait_line(&format!("{ADMIN}/orphan"), "ready", SOON);
     serve.kill();
     let took = one.wait("a screen to keep", TAKEOVER, |screen| {
         !screen.contains(&keeping) && screen.contains("keeper ")

@@ -149,7 +149,7 @@ fn libvirt_may_go_and_come() {
 fn a_killed_screen_leaves_no_orphan() {
     let place = Place::new("killed");
     place.register();
-    for (name, step) in [("torn-1", "◌ pending"), ("torn-2", "address")] {
+    for (name, step) in [("torn-1", "◌ pending"), ("torn-2", "ready")] {
         let mut screen = open(&place);
         screen.wait_for("keeper here", SOON);
         screen::ask_for_machine(&mut screen, name);

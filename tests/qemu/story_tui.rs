@@ -17,7 +17,7 @@ fn a_machine_lives_and_dies_on_the_screen() {
     screen::ask_for_machine(&mut screen, NAME);
     screen.press("O");
     for step in [
-        "reserve", "prepare", "image", "disk", "seed", "define", "start", "address",
+        "reserve", "prepare", "image", "disk", "seed", "define", "start", "ready",
     ] {
         screen.wait_line(step, "✓", BOOT);
     }

@@ -153,6 +153,7 @@ fn knows_nothing_of_strangers(stage: &Stage<'_>) {
         hypervisor.shut_down(stranger),
         hypervisor.ownership(stranger).map(drop),
         hypervisor.addresses(stranger).map(drop),
+        hypervisor.agent_answers(stranger).map(drop),
     ];
     for refusal in refusals {
         assert!(matches!(refusal, Err(Error::NotFound(_))), "{refusal:?}");
@@ -224,6 +225,7 @@ fn defines(stage: &Stage<'_>, guest: &DomainSpec) {
         Ok(Vec::new()),
         "nobody is at home"
     );
+    assert_eq!(hypervisor.agent_answers(guest.uuid), Ok(false));
     let seen = in_snapshot(hypervisor, guest.uuid).unwrap();
     assert_eq!(
         (seen.name.as_str(), seen.state, seen.run),
@@ -288,15 +290,26 @@ fn halts(stage: &Stage<'_>, guest: &DomainSpec) {
 
 fn serves_its_guest(stage: &Stage<'_>, guest: &DomainSpec, heard: &Heard) {
     let hypervisor = stage.hypervisor;
-    let booted = if stage.tiny.is_some() { "login:" } else { "" };
+    // What its boot writes later would come between the lines that are counted below.
+    let booted: &[&str] = match stage.tiny {
+        Some(_) => &["login:", "twarga: ready"],
+        None => &[],
+    };
     heard.until("the console log tells of the boot", stage.patience, || {
         let log = hypervisor.tail(&guest.log, 64 << 10).ok()?;
-        (!log.is_empty() && String::from_utf8_lossy(&log).contains(booted)).then_some(())
+        let text = String::from_utf8_lossy(&log);
+        (!log.is_empty() && booted.iter().all(|it| text.contains(it))).then_some(())
     });
     assert!(
         capacity(hypervisor, &guest.log) > Some(0),
         "the log is a volume of the pool"
     );
+    if stage.tiny.is_some() {
+        let began = Instant::now();
+        assert_eq!(hypervisor.agent_answers(guest.uuid), Ok(false), "tiny has none");
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(2), "nobody is waited for: {took:?}");
+    }
     if hypervisor.host().unwrap().mode == Mode::Session {
         assert_eq!(
             hypervisor.addresses(guest.uuid),

@@ -76,6 +76,7 @@ pub fn vm(id: i64, name: &str, status: VmStatus) -> Machine {
             guest_user: "debian".to_owned(),
             status,
             reason: None,
+            unready: None,
             address: running.then(|| Address {
                 ip: format!("192.168.122.{}", 30 + id % 200).parse().unwrap(),
                 source: AddressSource::Lease,
@@ -144,15 +145,36 @@ pub fn ended(id: i64, kind: OperationKind, state: OperationState, error: Option<
         step.state = StepState::Done;
         step.finished_at = Some(ago(10));
     }
-    if let Some(reason) = error {
-        let last = it.steps.last_mut().unwrap();
-        last.state = StepState::Failed;
-        last.error = Some(reason.to_owned());
+    if error.is_some() {
+        for step in &mut it.steps {
+            step.state = StepState::Undone;
+        }
     }
     it.state = state;
     it.error = error.map(str::to_owned);
     it.progress = None;
     it.finished_at = Some(ago(10));
+    it
+}
+
+/// A creation whose guest boots, and how far it is.
+pub fn booting(stage: &str) -> Operation {
+    let mut it = operation(17, OperationKind::Create, &vm(3, "build", VmStatus::Pending));
+    it.progress = None;
+    it.step_count = 2;
+    let last = it.steps.last_mut().unwrap();
+    last.name = "ready".to_owned();
+    last.error = Some(stage.to_owned());
+    it
+}
+
+/// The same, given up and kept.
+pub fn never_ready(reason: &str) -> Operation {
+    let mut it = booting(reason);
+    it.steps.last_mut().unwrap().state = StepState::Failed;
+    it.state = OperationState::Failed;
+    it.error = Some(reason.to_owned());
+    it.finished_at = Some(ago(2));
     it
 }
 

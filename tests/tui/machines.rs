@@ -1,6 +1,8 @@
 //! Machines: listing, choosing, making, acting, destroying.
 
-use crate::fixtures::{ago, catalogue, ended, events, load, many, operation, shared_view, view, vm};
+use crate::fixtures::{
+    ago, booting, catalogue, ended, events, load, many, never_ready, operation, shared_view, view, vm,
+};
 use crate::screen::Screen;
 use std::sync::Arc;
 use twarga::core::{Action, Error, LogQuery};
@@ -259,6 +261,72 @@ fn force_off_is_asked_and_offered_where_a_stop_failed() {
             .contains("does not power off · X forces it off"),
         "{}",
         screen.text()
+    );
+}
+
+#[test]
+fn stages_of_a_boot_show_with_their_time() {
+    let mut view = view();
+    let mut bytes = operation(17, OperationKind::Create, &view.machines[2]);
+    bytes.steps[1].error = Some("downloading debian-12".to_owned());
+    view.machines[2].operation = Some(bytes);
+    let screen = Screen::with(Setup::default(), Role::User, view.clone(), 120, 40);
+    let row = screen.line("build ");
+    assert!(
+        row.contains("download 231/378 MB: downloading debian-12"),
+        "{row}"
+    );
+    let operation = booting("cloud-init is at work, address 192.168.122.36");
+    view.operations = vec![operation.clone()];
+    view.machines[2].operation = Some(operation);
+    for (width, height) in [(80, 24), (120, 40)] {
+        let screen = Screen::with(Setup::default(), Role::User, view.clone(), width, height);
+        let row = screen.line("build ");
+        assert!(row.contains("ready 19s: cloud-init is at work"), "{row}");
+        let screen = screen.keys("O");
+        assert!(
+            screen
+                .line("▶ ready")
+                .contains("cloud-init is at work, address 192.168.122.36")
+        );
+        assert!(screen.line("▶ ready").contains("19s"));
+    }
+}
+
+#[test]
+fn a_guest_that_is_never_ready_is_kept_and_what_can_be_done_is_said() {
+    let reason = "the guest was not ready after 300 s (booting); it wrote last: Kernel panic";
+    let mut after = view();
+    after.operations.clear();
+    let machine = &mut after.machines[2];
+    machine.operation = None;
+    machine.status = VmStatus::Error;
+    machine.reason = Some(reason.to_owned());
+    machine.vm.unready = machine.reason.clone();
+    let failed = never_ready(reason);
+    let screen = Screen::with(Setup::default(), Role::User, after, 200, 40).reply(Reply::Operation {
+        id: failed.id,
+        result: Ok(failed),
+    });
+    assert!(
+        screen.shows("build: create failed: the guest was not ready"),
+        "{}",
+        screen.text()
+    );
+    assert!(
+        screen.shows("It is kept: c shows its console, s waits once more, D destroys it"),
+        "{}",
+        screen.text()
+    );
+    let row = screen.line("build ");
+    assert!(
+        row.contains("✗ error") && row.contains("the guest was not ready after 300 s"),
+        "{row}"
+    );
+    let wants = screen.keys("/build<Enter>c").wants();
+    assert!(
+        wants[0].starts_with("OpenConsole") && wants[0].contains("VmId(3)"),
+        "{wants:?}"
     );
 }
 

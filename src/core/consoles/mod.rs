@@ -18,7 +18,7 @@ mod seam;
 mod serial;
 mod sessions;
 mod ssh;
-mod tail;
+pub(super) mod tail;
 
 pub use recording::Played;
 pub use ssh::SshCommand;
@@ -197,7 +197,12 @@ pub fn refusal(ctx: &Ctx, machine: &Machine, kind: ConsoleKind) -> Option<String
     if !allows(ctx.role(), Permission::UseConsole, relation) {
         return Some("only its owner or an admin may".to_owned());
     }
-    match (kind, machine.status) {
+    // A guest that never became ready has its consoles all the same, to see why.
+    let status = match machine.status {
+        VmStatus::Error if machine.vm.unready.is_some() => VmStatus::Running,
+        status => status,
+    };
+    match (kind, status) {
         (ConsoleKind::Serial, VmStatus::Destroying) => Some("it is being destroyed".to_owned()),
         (ConsoleKind::Serial, VmStatus::Error) => machine.reason.clone(),
         (ConsoleKind::Serial, _) => None,

@@ -66,6 +66,15 @@ impl Tail {
         Ok((tail, bytes))
     }
 
+    /// From an offset on: of the log as it was when it had that size.
+    pub fn from(core: &Core, name: &str, offset: u64) -> Self {
+        Self {
+            core: core.clone(),
+            name: name.to_owned(),
+            offset,
+        }
+    }
+
     /// After a place that was reached earlier, and whether it was found again: if not, something of
     /// what the guest wrote meanwhile may be missing.
     pub async fn after(core: &Core, name: &str, place: &Place) -> Result<(Self, bool)> {
@@ -95,20 +104,25 @@ impl Tail {
     pub async fn more(&mut self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         loop {
-            let part = self.part(self.name.clone(), self.offset, PIECE).await?;
-            if part.size < self.offset {
-                let old = self.part(format!("{}.0", self.name), self.offset, PIECE).await?;
-                bytes.extend(old.bytes);
-                self.offset = 0;
-                continue;
-            }
-            self.offset += part.bytes.len() as u64;
-            let whole = part.bytes.is_empty() || self.offset >= part.size;
-            bytes.extend(part.bytes);
+            let (piece, whole) = self.piece().await?;
+            bytes.extend(piece);
             if whole {
                 return Ok(bytes);
             }
         }
+    }
+
+    /// What follows, of one bounded read (256 KiB), and whether that is all there is for now.
+    pub async fn piece(&mut self) -> Result<(Vec<u8>, bool)> {
+        let part = self.part(self.name.clone(), self.offset, PIECE).await?;
+        if part.size < self.offset {
+            let old = self.part(format!("{}.0", self.name), self.offset, PIECE).await?;
+            self.offset = 0;
+            return Ok((old.bytes, false));
+        }
+        self.offset += part.bytes.len() as u64;
+        let whole = part.bytes.is_empty() || self.offset >= part.size;
+        Ok((part.bytes, whole))
     }
 
     /// Where the next look begins.

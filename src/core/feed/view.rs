@@ -69,7 +69,9 @@ fn machine(truth: &Truth, vm: &Vm, operation: Option<&Operation>) -> Machine {
         Some(_) => status(vm, domain.map(|it| it.state)),
         None => (vm.status, vm.reason.clone()),
     };
-    let on = matches!(status, VmStatus::Running | VmStatus::Paused | VmStatus::Pending);
+    // A guest that never became ready is in error and runs all the same.
+    let on =
+        matches!(status, VmStatus::Running | VmStatus::Paused | VmStatus::Pending) || vm.unready.is_some();
     Machine {
         owner: truth
             .names
@@ -100,7 +102,8 @@ fn foreign(domain: &Domain) -> Foreign {
 }
 
 /// A machine's status and a remark, from its row and its domain as libvirt shows it now. Being
-/// created and being destroyed are twarga's own; everything else is libvirt's to say.
+/// created, being destroyed and never having become ready are twarga's own; everything else is
+/// libvirt's to say.
 pub fn status(vm: &Vm, domain: Option<DomainState>) -> (VmStatus, Option<String>) {
     if matches!(vm.status, VmStatus::Pending | VmStatus::Destroying) {
         return (vm.status, None);
@@ -110,6 +113,11 @@ pub fn status(vm: &Vm, domain: Option<DomainState>) -> (VmStatus, Option<String>
         return (VmStatus::Error, Some(reason.to_owned()));
     };
     match domain {
+        DomainState::Running | DomainState::ShuttingDown | DomainState::Off | DomainState::Crashed
+            if vm.unready.is_some() =>
+        {
+            (VmStatus::Error, vm.unready.clone())
+        }
         DomainState::Running => (VmStatus::Running, None),
         DomainState::ShuttingDown => (VmStatus::Running, Some("the guest is shutting down".to_owned())),
         DomainState::Paused => (VmStatus::Paused, None),

@@ -6,8 +6,8 @@ use crate::core::feed::status;
 use crate::core::{Core, Result};
 use crate::hypervisor::{Domain, DomainState, Lane, Mode};
 use crate::model::vm::Address;
-use crate::model::{EventType, NewEvent, Severity, Vm, VmStatus};
-use crate::store::Epoch;
+use crate::model::{EventType, NewEvent, Severity, Vm, VmId, VmStatus};
+use crate::store::{Epoch, Writer};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -70,7 +70,17 @@ async fn settle_all(core: &Core, epoch: Epoch, asked: &mut HashMap<Uuid, Instant
             let due = due && questions > 0 && domain.state == DomainState::Running;
             // A domain shows before its QEMU does, which knows when it was started.
             let timeless = due && domain.run.is_some() && vm.started_at.is_none();
-            settle_run(core, epoch, (vm, domain), Doubt { busy, timeless }).await?;
+            settle_run(
+                core,
+                epoch,
+                (vm, domain),
+                Doubt {
+                    busy,
+                    timeless,
+                    looked_at,
+                },
+            )
+            .await?;
             if due {
                 questions -= 1;
                 asked.insert(vm.uuid, Instant::now());
@@ -97,11 +107,7 @@ async fn settle_status(
     core.write_as_keeper(epoch, move |writer| {
         // Looked at again: an operation may have been accepted, or have ended after the look.
         let unchanged = writer.vm(id)?.is_some_and(|row| row.status == was);
-        let idle = match writer.last_operation(id)? {
-            Some(last) => last.finished_at.is_some_and(|at| at < looked_at),
-            None => true,
-        };
-        if !unchanged || !idle {
+        if !unchanged || !is_idle(writer, id, looked_at)? {
             return Ok(());
         }
         writer.set_vm_status(id, now, reason.as_deref())?;
@@ -123,13 +129,26 @@ async fn settle_status(
     .await
 }
 
+/// Whether no operation was at work on a machine when it was looked at, nor is now.
+fn is_idle(writer: &Writer<'_>, id: VmId, looked_at: Timestamp) -> Result<bool> {
+    Ok(match writer.last_operation(id)? {
+        Some(last) => last.finished_at.is_some_and(|at| at < looked_at),
+        None => true,
+    })
+}
+
 /// What is not certain about a machine's run.
 struct Doubt {
     /// An operation is at work on the machine.
     busy: bool,
     /// Nobody knows yet when the run began, and it may be asked again.
     timeless: bool,
+    /// When the domain was looked at.
+    looked_at: Timestamp,
 }
+
+/// Start times of one run, as told twice, are no further apart than this.
+const SAME_START: Duration = Duration::from_secs(3);
 
 /// Notes which run is going on and since when.
 async fn settle_run(core: &Core, epoch: Epoch, (vm, domain): (&Vm, &Domain), doubt: Doubt) -> Result<()> {
@@ -159,10 +178,19 @@ async fn settle_run(core: &Core, epoch: Epoch, (vm, domain): (&Vm, &Domain), dou
             writer.set_vm_address(id, None)?;
         }
         // The operation that started it may have noted it meanwhile.
-        let noted = writer
-            .vm(id)?
-            .and_then(|row| row.started_at)
-            .filter(|_| run.is_some());
+        let row = writer.vm(id)?;
+        let noted = row.as_ref().and_then(|row| row.started_at);
+        let same = noted
+            .zip(started_at)
+            .is_some_and(|(noted, told)| noted.duration_since(told).unsigned_abs() < SAME_START);
+        // What was said of a run ends with the next: one that is not the known one, or, where an
+        // operation forgot that because it began one of its own, one that began at another time.
+        let next = another && run.is_some() && (known.is_some() || !same);
+        let unready = row.is_some_and(|row| row.unready.is_some());
+        if next && unready && is_idle(writer, id, doubt.looked_at)? {
+            writer.set_vm_unready(id, None)?;
+        }
+        let noted = noted.filter(|_| run.is_some());
         Ok(writer.set_vm_run(id, run, started_at.or(noted))?)
     })
     .await

@@ -89,14 +89,16 @@ impl Driver<'_> {
             self.persist("begin a step", move |writer| writer.begin_step(id, index, name))
                 .await?;
             let noted = records.get(index).map_or(Value::Null, |it| it.output.clone());
-            self.job.enter_step(index, noted);
             records.truncate(index);
+            let before = records.iter().map(|it| (it.name.clone(), it.output.clone()));
+            self.job.enter_step(index, noted, before.collect());
             let result = self.run_step(index).await;
             records.push(StepRecord {
                 name: name.to_owned(),
                 state: StepState::Running,
                 output: self.job.noted(),
             });
+            let keeps = matches!(result, Err(Stop::Kept(_)));
             match result {
                 Ok(output) => {
                     records[index].state = StepState::Done;
@@ -109,16 +111,16 @@ impl Driver<'_> {
                 }
                 Err(Stop::HandOver) => return Err(HandOver),
                 Err(Stop::Cancelled) => return self.unwind(records, None, true).await,
-                Err(Stop::Failed(error)) => {
+                Err(Stop::Failed(error) | Stop::Kept(error)) => {
                     let reason = error.to_string();
                     let (kept, noted) = (reason.clone(), self.job.noted());
                     self.persist("end a step", move |writer| {
                         writer.end_step(id, index, StepState::Failed, &noted, Some(&kept))
                     })
                     .await?;
-                    return match self.plan.recovery {
-                        Recovery::Backward => self.unwind(records, Some(reason), false).await,
-                        Recovery::Forward => self.finish(OperationState::Failed, Some(reason)).await,
+                    return match (self.plan.recovery, keeps) {
+                        (Recovery::Backward, false) => self.unwind(records, Some(reason), false).await,
+                        _ => self.finish(OperationState::Failed, Some(reason)).await,
                     };
                 }
             }
@@ -138,7 +140,7 @@ impl Driver<'_> {
         let mut tries = 0;
         loop {
             let result = self
-                .with_progress(contained(self.plan.steps[index].run(self.job)))
+                .with_progress(index, contained(self.plan.steps[index].run(self.job)))
                 .await;
             tries += 1;
             let Err(Stop::Failed(error)) = result else {
@@ -158,11 +160,16 @@ impl Driver<'_> {
         }
     }
 
-    /// Writes the step's progress down while it runs.
-    async fn with_progress(&self, work: impl Future<Output = Result<Value, Stop>>) -> Result<Value, Stop> {
+    /// Writes the step's progress and remarks down while it runs.
+    async fn with_progress(
+        &self,
+        index: usize,
+        work: impl Future<Output = Result<Value, Stop>>,
+    ) -> Result<Value, Stop> {
         let mut tick = tokio::time::interval(PROGRESS_EVERY);
         tick.tick().await;
         let mut written: Option<Progress> = None;
+        let mut remarked: Option<String> = None;
         tokio::pin!(work);
         loop {
             tokio::select! {
@@ -179,6 +186,11 @@ impl Driver<'_> {
                         written = progress;
                         self.write_progress(progress).await;
                     }
+                    let remark = self.job.current_remark();
+                    if remark != remarked {
+                        self.write_remark(index, remark.as_deref().unwrap_or_default()).await;
+                        remarked = remark;
+                    }
                 }
             }
         }
@@ -193,6 +205,18 @@ impl Driver<'_> {
             .await;
         if let Err(stop) = written {
             tracing::debug!(operation = id.0, ?stop, "progress was not written");
+        }
+    }
+
+    /// As [`Self::write_progress`].
+    async fn write_remark(&self, index: usize, remark: &str) {
+        let (id, remark) = (self.job.id, remark.to_owned());
+        let written = self
+            .job
+            .write(move |writer| Ok(writer.remark_step(id, index, &remark)?))
+            .await;
+        if let Err(stop) = written {
+            tracing::debug!(operation = id.0, ?stop, "a remark was not written");
         }
     }
 
@@ -240,7 +264,7 @@ impl Driver<'_> {
                 Err(Stop::HandOver) => return Err(HandOver),
                 // A cancel of what is being undone asks for what is happening already.
                 Err(Stop::Cancelled) => Error::Internal("an undo stopped for a cancel".to_owned()),
-                Err(Stop::Failed(error)) => error,
+                Err(Stop::Failed(error) | Stop::Kept(error)) => error,
             };
             tracing::warn!(operation = self.job.id.0, step = step.name(), %error, "undoing failed; trying again");
             let id = self.job.id;
@@ -285,7 +309,7 @@ impl Driver<'_> {
                 }
                 Err(Stop::HandOver) => return Err(HandOver),
                 Err(Stop::Cancelled) => continue,
-                Err(Stop::Failed(error)) => error,
+                Err(Stop::Failed(error) | Stop::Kept(error)) => error,
             };
             tracing::error!(operation = self.job.id.0, what, %error, "cannot record; trying again");
             self.job

@@ -33,7 +33,7 @@ pub trait Step: Send + Sync {
 /// What happens when a step fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
-    /// What was done is undone.
+    /// What was done is undone, unless the step says that it is to be kept ([`Stop::Kept`]).
     Backward,
     /// The step is tried again a few times; then the operation fails where it stands, and asking
     /// for it again goes on from there. For what cannot be taken back.
@@ -55,6 +55,9 @@ pub struct Plan {
 pub enum Stop {
     /// It failed.
     Failed(Error),
+    /// It failed, and what was done is worth more than a clean slate: the operation fails where it
+    /// stands, nothing is undone, and `settle` finds it [`Operation::kept`].
+    Kept(Error),
     /// Somebody asked for the operation to be cancelled.
     Cancelled,
     /// The keeper is ending; the next one does the step again.
@@ -91,8 +94,16 @@ pub struct Job {
     turn: Arc<tokio::sync::Mutex<()>>,
     progress: Mutex<Option<Progress>>,
     remark: Mutex<Option<String>>,
-    /// The step at work, and what it noted.
-    step: Mutex<(usize, Value)>,
+    step: Mutex<At>,
+}
+
+/// The step at work.
+#[derive(Default)]
+struct At {
+    index: usize,
+    noted: Value,
+    /// What the steps before it left, by their names.
+    before: Vec<(String, Value)>,
 }
 
 impl Job {
@@ -286,31 +297,60 @@ impl Job {
     /// # Errors
     /// As [`Self::write`].
     pub async fn note(&self, output: Value) -> Result<(), Stop> {
-        let (id, index) = (self.id, self.step().0);
+        let (id, index) = (self.id, self.step().index);
         let kept = output.clone();
         self.write(move |writer| Ok(writer.note_step(id, index, &kept)?))
             .await?;
-        self.step().1 = output;
+        self.step().noted = output;
         Ok(())
     }
 
     /// What the running step noted, in this try or in one before; null if nothing.
     pub fn noted(&self) -> Value {
-        self.step().1.clone()
+        self.step().noted.clone()
     }
 
-    /// Says which step is at work, and what it noted before the keeper that ran it died.
-    pub(super) fn enter_step(&self, index: usize, noted: Value) {
-        *self.step() = (index, noted);
+    /// How long ago the running step began, whoever kept then.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] if it cannot be read.
+    pub async fn step_age(&self) -> Result<Duration, Stop> {
+        let (id, index) = (self.id, self.step().index);
+        let read = self.core.read(move |reader| Ok(reader.operation(id)?));
+        let began = read
+            .await?
+            .and_then(|it| it.steps.get(index).map(|step| step.started_at));
+        let age = began.map(|began| self.core.now().duration_since(began));
+        // A clock that went back makes no age.
+        Ok(age.and_then(|it| Duration::try_from(it).ok()).unwrap_or_default())
     }
 
-    fn step(&self) -> MutexGuard<'_, (usize, Value)> {
+    /// What a step before this one returned; null if there is none of that name.
+    pub fn left_by(&self, name: &str) -> Value {
+        let at = self.step();
+        let found = at.before.iter().find(|(it, _)| it == name);
+        found.map_or(Value::Null, |(_, output)| output.clone())
+    }
+
+    /// Says which step is at work, what it noted before the keeper that ran it died, and what those
+    /// before it left.
+    pub(super) fn enter_step(&self, index: usize, noted: Value, before: Vec<(String, Value)>) {
+        *self.step() = At { index, noted, before };
+        self.take_remark();
+    }
+
+    fn step(&self) -> MutexGuard<'_, At> {
         self.step.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Leaves a remark on a step that is done all the same.
+    /// Leaves a remark on the step: shown while it runs, the latest one, and kept when it is done.
     pub fn remark(&self, text: String) {
         *self.remark.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+
+    /// The step's remark.
+    pub(super) fn current_remark(&self) -> Option<String> {
+        self.remark.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The remark of the step that ended.

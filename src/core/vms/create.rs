@@ -1,14 +1,15 @@
 //! Making a machine: its steps and their undoing.
 
 use super::files::Files;
-use super::power::settle_on;
-use super::steps::{PowerOn, Prepare, Reachable, machine, remove};
+use super::power::settle_ready;
+use super::ready::Ready;
+use super::steps::{PowerOn, Prepare, machine, remove};
 use crate::core::credits::refund_creation;
 use crate::core::images::Source;
 use crate::core::operations::{Job, Plan, Recovery, Step, Stop, Work};
 use crate::core::seed::{self, Seed};
 use crate::hypervisor::{DomainSpec, Mode, Network, Ownership, VolumeFormat, VolumeSpec};
-use crate::model::{Operation, OperationState, SshKey, VmRequest, ssh_key};
+use crate::model::{Operation, SshKey, VmRequest, ssh_key};
 use crate::store::{self, Writer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -28,21 +29,21 @@ pub struct Input {
 }
 
 /// Creation, step by step. One that fails leaves no machine: its first step's undo removes the
-/// row.
+/// row. But a machine whose guest never becomes ready is kept, in error.
 pub static PLAN: Plan = Plan {
     steps: &[
-        &Reserve, &Prepare, &Image, &Disk, &SeedDisk, &Define, &PowerOn, &Reachable,
+        &Reserve, &Prepare, &Image, &Disk, &SeedDisk, &Define, &PowerOn, &Ready,
     ],
     recovery: Recovery::Backward,
     settle: settle_created,
 };
 
-/// The machine runs, or what it cost comes back.
+/// The machine is settled; of one that was not made, what it cost comes back.
 fn settle_created(writer: &Writer<'_>, operation: &Operation) -> store::Result<()> {
-    if operation.state != OperationState::Done {
+    if writer.vm(operation.vm)?.is_none() {
         refund_creation(writer, operation.owner, operation.vm, &operation.vm_name)?;
     }
-    settle_on(writer, operation)
+    settle_ready(writer, operation)
 }
 
 /// The row, which was made when the operation was accepted.

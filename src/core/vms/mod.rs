@@ -5,6 +5,7 @@ mod create;
 mod destroy;
 mod files;
 mod power;
+mod ready;
 mod request;
 mod steps;
 
@@ -108,12 +109,15 @@ pub fn refusal(ctx: &Ctx, machine: &Machine, action: Action) -> Option<String> {
             operation.kind, operation.id
         ));
     }
-    state_refusal(machine.status, action).map(str::to_owned)
+    state_refusal(machine.status, machine.vm.unready.is_some(), action).map(str::to_owned)
 }
 
-/// Why a machine in `status` does not take an action.
-fn state_refusal(status: VmStatus, action: Action) -> Option<&'static str> {
+/// Why a machine in `status` does not take an action; `unready` if it is in error because its guest
+/// never became ready: that one may well run.
+fn state_refusal(status: VmStatus, unready: bool, action: Action) -> Option<&'static str> {
     match (action, status) {
+        (Action::Resume, VmStatus::Error) if unready => Some("it is not paused"),
+        (_, VmStatus::Error) if unready => None,
         (_, VmStatus::Pending) => Some("it is being created"),
         (_, VmStatus::Destroying) => Some("it is being destroyed"),
         (Action::Destroy, _) => None,
@@ -257,7 +261,7 @@ impl Core {
                 };
                 // A running operation is the better reason: it says what to wait for.
                 let accepted = queued.accept(writer, actor)?;
-                if let Some(reason) = state_refusal(status, action) {
+                if let Some(reason) = state_refusal(status, row.unready.is_some(), action) {
                     let sentence = format!("{} {}: {reason}", action.verb(), row.name);
                     return Err(Error::Conflict(sentence));
                 }

@@ -1,6 +1,7 @@
 //! What can be done to a machine that exists, as steps.
 
-use super::steps::{Pause, PowerOff, PowerOn, Prepare, Reachable, Resume, ShutDown};
+use super::ready::Ready;
+use super::steps::{Pause, PowerOff, PowerOn, Prepare, Resume, ShutDown};
 use crate::core::log;
 use crate::core::operations::{Plan, Recovery};
 use crate::model::{Operation, OperationState, VmStatus};
@@ -8,9 +9,9 @@ use crate::store::{self, Writer};
 
 /// On.
 pub static START: Plan = Plan {
-    steps: &[&Prepare, &PowerOn, &Reachable],
+    steps: &[&Prepare, &PowerOn, &Ready],
     recovery: Recovery::Backward,
-    settle: settle_on,
+    settle: settle_ready,
 };
 
 /// Off, by the guest's own doing.
@@ -29,9 +30,9 @@ pub static KILL: Plan = Plan {
 
 /// Off and on again. A guest that does not power off runs on, and the operation says so.
 pub static RESTART: Plan = Plan {
-    steps: &[&ShutDown, &Prepare, &PowerOn, &Reachable],
+    steps: &[&ShutDown, &Prepare, &PowerOn, &Ready],
     recovery: Recovery::Backward,
-    settle: settle_on,
+    settle: settle_ready,
 };
 
 /// Halted.
@@ -45,16 +46,38 @@ pub static PAUSE: Plan = Plan {
 pub static RESUME: Plan = Plan {
     steps: &[&Resume],
     recovery: Recovery::Backward,
-    settle: settle_on,
+    settle: settle_resumed,
 };
 
-/// The machine runs.
-pub fn settle_on(writer: &Writer<'_>, operation: &Operation) -> store::Result<()> {
+/// The guest is ready; or it never became so, and stays as it is for whoever wants to see why.
+pub fn settle_ready(writer: &Writer<'_>, operation: &Operation) -> store::Result<()> {
+    if operation.kept() {
+        let reason = operation.error.as_deref();
+        writer.set_vm_unready(operation.vm, reason)?;
+        writer.set_vm_status(operation.vm, VmStatus::Error, reason)?;
+    } else if operation.state == OperationState::Done {
+        writer.set_vm_unready(operation.vm, None)?;
+    }
     settle(writer, operation, VmStatus::Running)
 }
 
 fn settle_off(writer: &Writer<'_>, operation: &Operation) -> store::Result<()> {
+    if operation.state == OperationState::Done {
+        writer.set_vm_unready(operation.vm, None)?;
+    }
     settle(writer, operation, VmStatus::Stopped)
+}
+
+/// A pause makes no guest ready.
+fn settle_resumed(writer: &Writer<'_>, operation: &Operation) -> store::Result<()> {
+    let row = writer.vm(operation.vm)?;
+    match row.and_then(|row| row.unready) {
+        Some(reason) if operation.state == OperationState::Done => {
+            writer.set_vm_status(operation.vm, VmStatus::Error, Some(&reason))?;
+            log::outcome(writer, operation)
+        }
+        _ => settle(writer, operation, VmStatus::Running),
+    }
 }
 
 fn settle_paused(writer: &Writer<'_>, operation: &Operation) -> store::Result<()> {

@@ -1,22 +1,19 @@
 //! Steps that several operations on machines share.
 
+use super::files::Files;
 use crate::core::Error;
+use crate::core::consoles::tail;
 use crate::core::operations::{Job, Step, Stop, Work};
 use crate::hypervisor::{self, DomainState, Hypervisor, Mode};
 use crate::model::Vm;
 use serde_json::{Value, json};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 /// Between two looks at a guest that is booting or shutting down.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+pub const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A guest that is still booting ignores the power button, so it is pressed again.
 const PRESS_EVERY: Duration = Duration::from_secs(10);
-/// How long a forwarded port may take to answer one look.
-const BANNER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The operation's machine.
 pub async fn machine(job: &Job) -> Result<Vm, Stop> {
@@ -69,10 +66,16 @@ impl Step for PowerOn {
             if job.noted().is_null() {
                 let before = job.call("look at a domain", move |it| it.state(uuid)).await?;
                 let was_on = !matches!(before, None | Some(DomainState::Off | DomainState::Crashed));
-                job.note(json!({ "started": !was_on })).await?;
+                // What the guest writes from here on is this run's; of one that runs already, nothing
+                // tells where its run began.
+                let log = match tail::size(job.core(), &Files::of(&vm).log()).await {
+                    Ok(size) => json!(size),
+                    Err(_) => Value::Null,
+                };
+                job.note(json!({ "started": !was_on, "log": log })).await?;
             }
             job.call("start a domain", move |it| it.start(uuid)).await?;
-            note_start(job, &vm).await?;
+            note_start(job, &vm, job.noted()["started"] == json!(true)).await?;
             if job.host()?.mode == Mode::Session {
                 forward(job, &vm).await?;
             }
@@ -93,8 +96,9 @@ impl Step for PowerOn {
 }
 
 /// Notes when the run began: a command's process, which keeps only until its operation is done,
-/// would be gone before the reconciler asks. Not to know it is no reason to fail.
-async fn note_start(job: &Job, vm: &Vm) -> Result<(), Stop> {
+/// would be gone before the reconciler asks. Not to know it is no reason to fail. What was said of the
+/// run before is over if this is a new one.
+async fn note_start(job: &Job, vm: &Vm, is_new: bool) -> Result<(), Stop> {
     let (uuid, id) = (vm.uuid, vm.id);
     let asked = job.call("ask for a start time", move |it| it.started_at(uuid));
     let started_at = match asked.await {
@@ -103,7 +107,11 @@ async fn note_start(job: &Job, vm: &Vm) -> Result<(), Stop> {
         Err(stop) => return Err(stop),
     };
     job.write(move |writer| {
-        let run = writer.vm_run(id)?;
+        // Which number the new run has, the reconciler will see.
+        let run = if is_new { None } else { writer.vm_run(id)? };
+        if is_new {
+            writer.set_vm_unready(id, None)?;
+        }
         Ok(writer.set_vm_run(id, run, started_at)?)
     })
     .await
@@ -150,83 +158,6 @@ async fn forward(job: &Job, vm: &Vm) -> Result<(), Stop> {
     }
     let reason = format!("no port from {first} to {last} is free on 127.0.0.1; widen `forward_ports`");
     Err(Stop::Failed(Error::Conflict(reason)))
-}
-
-/// The guest can be reached: it has an address, or its forwarded port answers. A guest that
-/// does not get there keeps running, and the step says so.
-pub struct Reachable;
-
-impl Step for Reachable {
-    fn name(&self) -> &'static str {
-        "address"
-    }
-
-    fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
-        Box::pin(async move {
-            let vm = machine(job).await?;
-            let session = job.host()?.mode == Mode::Session;
-            let patience = job.core().settings().address_timeout;
-            let began = Instant::now();
-            while began.elapsed() < patience {
-                let reached = if session {
-                    answers(&vm).await
-                } else {
-                    addressed(job, &vm).await?
-                };
-                if reached {
-                    return Ok(Value::Null);
-                }
-                let uuid = vm.uuid;
-                let state = job.call("look at a domain", move |it| it.state(uuid)).await?;
-                if !matches!(
-                    state,
-                    Some(DomainState::Running | DomainState::Paused | DomainState::PausedOnError)
-                ) {
-                    let reason = "the guest went off while booting; its console log says why".to_owned();
-                    return Err(Stop::Failed(Error::Conflict(reason)));
-                }
-                job.pause(LOOK_EVERY).await?;
-            }
-            let seconds = patience.as_secs();
-            job.remark(format!(
-                "no address after {seconds} s; the machine runs, look at its console"
-            ));
-            Ok(Value::Null)
-        })
-    }
-
-    /// Nothing was changed.
-    fn undo<'a>(&'a self, _: &'a Job, _: &'a Value) -> Work<'a, ()> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
-async fn addressed(job: &Job, vm: &Vm) -> Result<bool, Stop> {
-    let (uuid, id) = (vm.uuid, vm.id);
-    let best = job
-        .call("ask for addresses", move |it| it.addresses(uuid))
-        .await?
-        .first()
-        .copied();
-    if best.is_some() {
-        job.write(move |writer| Ok(writer.set_vm_address(id, best)?))
-            .await?;
-    }
-    Ok(best.is_some())
-}
-
-/// Whether an SSH server greets behind the machine's forwarded port.
-async fn answers(vm: &Vm) -> bool {
-    let Some(port) = vm.ssh_port else { return false };
-    let look = async {
-        let mut stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-            .await
-            .ok()?;
-        let mut greeting = [0u8; 4];
-        stream.read_exact(&mut greeting).await.ok()?;
-        (&greeting == b"SSH-").then_some(())
-    };
-    matches!(timeout(BANNER_PATIENCE, look).await, Ok(Some(())))
 }
 
 /// The guest was asked to power off, and did.

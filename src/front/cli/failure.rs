@@ -5,7 +5,7 @@ use super::shape::{ErrorBody, ErrorShape};
 use crate::core::consoles::End;
 use crate::core::{self, HypervisorError, StoreError};
 use crate::model::text::visible;
-use crate::model::{Ending, Operation, OperationState};
+use crate::model::{Ending, Operation, OperationKind, OperationState};
 use std::io;
 
 /// Exit codes: part of the command line's contract (`twarga --help`).
@@ -232,6 +232,13 @@ fn unsuccessful(operation: &Operation) -> String {
     let why = operation.error.as_deref().unwrap_or("no reason was recorded");
     match operation.state {
         OperationState::Cancelled => format!("{what} was cancelled and undone: {why}"),
+        OperationState::Failed if operation.kept() && operation.kind != OperationKind::Destroy => {
+            let name = &operation.vm_name;
+            format!(
+                "{what} failed: {why}. The machine is kept: `twarga console {name}` shows its console, \
+                 `twarga vm start {name}` waits once more, `twarga vm destroy {name}` removes it"
+            )
+        }
         _ => format!("{what} failed: {why}"),
     }
 }

@@ -6,9 +6,13 @@ use super::failure::Failure;
 use super::output::{Align, Page, Table, moment};
 use super::progress::{ProgressLine, sentence};
 use super::shape::OperationShape;
-use crate::core::{Ctx, Keeper, KeeperKind, Keeping, OperationQuery};
+use crate::core::{Clock, Ctx, Keeper, KeeperKind, Keeping, OperationQuery};
 use crate::front::signals::Ending;
 use crate::model::{Operation, OperationId, OperationState};
+use jiff::Timestamp;
+use std::convert::Infallible;
+use std::time::Duration;
+use tokio::sync::watch;
 
 /// `twarga op`
 pub async fn run(cli: &mut Cli, command: OpCommand) -> Result<(), Failure> {
@@ -22,8 +26,9 @@ pub async fn run(cli: &mut Cli, command: OpCommand) -> Result<(), Failure> {
             };
             let operations = cli.core.operations(&ctx, query).await?;
             let shapes: Vec<_> = operations.iter().map(OperationShape::from).collect();
+            let table = table(&operations, cli.now());
             cli.output
-                .result(&shapes, |page| page.table(&table(&operations), "no operations"))
+                .result(&shapes, |page| page.table(&table, "no operations"))
         }
         OpCommand::Show { id } => {
             let operation = cli.core.operation(&ctx, OperationId(id)).await?;
@@ -55,10 +60,13 @@ pub async fn follow(cli: &mut Cli, ctx: &Ctx, id: OperationId) -> Result<Operati
     let mut ending = Ending::listen();
     let keeper = Keeper::start(&cli.core, KeeperKind::Command);
     let outcome = {
-        let mut line = ProgressLine::new(&mut cli.output);
+        let (tell, told) = watch::channel(None);
+        let line = ProgressLine::new(&mut cli.output);
+        let on_change = |operation: &Operation| drop(tell.send_replace(Some(operation.clone())));
         tokio::select! {
-            done = cli.core.wait(ctx, id, |operation| line.show(&sentence(operation))) => done.map_err(Failure::from),
+            done = cli.core.wait(ctx, id, on_change) => done.map_err(Failure::from),
             () = ending.asked() => Err(Failure::Interrupted),
+            never = keep_showing(line, told, &cli.clock) => match never {},
         }
     };
     let ended = keeper.end().await;
@@ -73,6 +81,25 @@ pub async fn follow(cli: &mut Cli, ctx: &Ctx, id: OperationId) -> Result<Operati
     match operation.state {
         OperationState::Done => Ok(operation),
         _ => Err(Failure::Operation(Box::new(operation))),
+    }
+}
+
+/// Shows an operation whenever it changes, and every second, because a stage's time goes on.
+async fn keep_showing(
+    mut line: ProgressLine<'_>,
+    mut told: watch::Receiver<Option<Operation>>,
+    clock: &Clock,
+) -> Infallible {
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        if let Some(operation) = told.borrow_and_update().as_ref() {
+            line.show(&sentence(operation, clock()));
+        }
+        tokio::select! {
+            // Its other end lives as long as this is waited for.
+            _ = told.changed() => {}
+            _ = tick.tick() => {}
+        }
     }
 }
 
@@ -116,7 +143,7 @@ fn describe(page: &mut Page, operation: &Operation) {
         ("STEP", Align::Left),
         ("STATE", Align::Left),
         ("TOOK", Align::Right),
-        ("ERROR", Align::Left),
+        ("REMARK", Align::Left),
     ]);
     for step in &operation.steps {
         let took = step.finished_at.map(|end| end.duration_since(step.started_at));
@@ -131,7 +158,7 @@ fn describe(page: &mut Page, operation: &Operation) {
     page.table(&steps, "no step has begun");
 }
 
-fn table(operations: &[Operation]) -> Table {
+fn table(operations: &[Operation], now: Timestamp) -> Table {
     let mut table = Table::new(&[
         ("ID", Align::Right),
         ("ASKED", Align::Left),
@@ -144,7 +171,7 @@ fn table(operations: &[Operation]) -> Table {
         let remark = match (&operation.error, operation.state.is_final()) {
             (Some(error), _) => error.clone(),
             (None, true) => String::new(),
-            (None, false) => sentence(operation),
+            (None, false) => sentence(operation, now),
         };
         table.push([
             operation.id.to_string(),

@@ -3,9 +3,11 @@
 use super::output::{Output, bytes};
 use crate::model::text::visible_within;
 use crate::model::{Operation, OperationState};
+use jiff::Timestamp;
 
-/// What an operation is doing: `create web-1: step 3 of 8, volume, 12.0 MiB of 19.0 MiB`.
-pub fn sentence(operation: &Operation) -> String {
+/// What an operation is doing: `create web-1: step 3 of 8, volume, 12.0 MiB of 19.0 MiB`, or
+/// `create web-1: step 8 of 8, ready, 12 s: booting`.
+pub fn sentence(operation: &Operation, now: Timestamp) -> String {
     let what = format!("{} {}", operation.kind, operation.vm_name);
     match operation.state {
         OperationState::Queued => format!("{what}: waits for a keeper"),
@@ -25,7 +27,13 @@ pub fn sentence(operation: &Operation) -> String {
                     None => format!(", {}", bytes(progress.done)),
                 },
             };
-            format!("{what}: step {at} of {of}, {}{amount}", step.name)
+            let seconds = now.duration_since(step.started_at).as_secs().max(0);
+            let stage = match step.remark() {
+                None => String::new(),
+                Some(stage) if operation.progress.is_some() => format!(": {stage}"),
+                Some(stage) => format!(", {seconds} s: {stage}"),
+            };
+            format!("{what}: step {at} of {of}, {}{amount}{stage}", step.name)
         }
         state => format!("{what}: {state}"),
     }
@@ -62,5 +70,41 @@ impl Drop for ProgressLine<'_> {
         if self.shown.is_some() {
             self.output.note_part("\r\x1b[K");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{OperationId, OperationKind, Step, StepState, UserId, VmId};
+
+    #[test]
+    fn a_stage_is_told_with_its_time() {
+        let began = Timestamp::UNIX_EPOCH;
+        let operation = Operation {
+            id: OperationId(1),
+            kind: OperationKind::Create,
+            vm: VmId(1),
+            vm_name: "web-1".to_owned(),
+            owner: UserId(1),
+            actor: UserId(1),
+            state: OperationState::Running,
+            error: None,
+            steps: vec![Step {
+                name: "ready".to_owned(),
+                state: StepState::Running,
+                started_at: began,
+                finished_at: None,
+                error: Some("booting".to_owned()),
+            }],
+            step_count: 8,
+            progress: None,
+            cancel_requested: false,
+            created_at: began,
+            finished_at: None,
+        };
+        let after = began + std::time::Duration::from_secs(12);
+        let said = sentence(&operation, after);
+        assert_eq!(said, "create web-1: step 1 of 8, ready, 12 s: booting");
     }
 }

@@ -167,6 +167,7 @@ struct StepShape {
     state: &'static str,
     started_at: Timestamp,
     finished_at: Option<Timestamp>,
+    remark: Option<String>,
     error: Option<String>,
 }
 
@@ -174,8 +175,8 @@ pub(super) const OPERATION_HELP: &str = "\
 JSON: an operation (`list`: an array of them) has
   id, kind (create|start|stop|kill|restart|pause|resume|destroy), vm_id, vm, owner_id, actor_id,
   state (queued|running|undoing|done|failed|cancelled), error,
-  steps (name, state, started_at, finished_at, error), step_count, bytes_done, bytes_total,
-  cancel_requested, created_at, finished_at";
+  steps (name, state, started_at, finished_at, remark, error), step_count, bytes_done,
+  bytes_total, cancel_requested, created_at, finished_at";
 
 impl From<&Operation> for OperationShape {
     fn from(operation: &Operation) -> Self {
@@ -209,7 +210,8 @@ impl From<&Step> for StepShape {
             state: step.state.as_str(),
             started_at: step.started_at,
             finished_at: step.finished_at,
-            error: step.error.as_deref().map(|words| visible(words).into_owned()),
+            remark: step.remark().map(|words| visible(words).into_owned()),
+            error: step.failure().map(|words| visible(words).into_owned()),
         }
     }
 }

@@ -169,7 +169,7 @@ fn describe(page: &mut Page, machine: &Machine, now: jiff::Timestamp) {
             machine
                 .operation
                 .as_ref()
-                .map(super::progress::sentence)
+                .map(|it| super::progress::sentence(it, now))
                 .unwrap_or_default(),
         ),
     ]);
@@ -265,7 +265,7 @@ async fn finish(
     };
     cli.output.result(&shape, |page| {
         if !operation.state.is_final() {
-            page.line(&super::progress::sentence(&operation));
+            page.line(&super::progress::sentence(&operation, now));
             return;
         }
         match &machine {

@@ -216,6 +216,7 @@ never_asked! {
     resume(domain: Uuid) -> ();
     state(domain: Uuid) -> Option<DomainState>;
     addresses(domain: Uuid) -> Vec<Address>;
+    agent_answers(domain: Uuid) -> bool;
     forward_ssh(domain: Uuid, port: u16) -> ();
     attach_console(domain: Uuid, takeover: bool) -> Console;
     volumes() -> Vec<Volume>;

@@ -35,6 +35,16 @@ pub(super) fn addresses(connect: &Connect, uuid: Uuid) -> Result<Vec<Address>> {
     Ok(ask(&domain, uuid, AddressSource::Arp))
 }
 
+/// Whether the guest's agent answers a question.
+pub(super) fn agent_answers(connect: &Connect, uuid: Uuid) -> Result<bool> {
+    let domain = lifecycle::domain(connect, uuid)?;
+    if lifecycle::state(&domain, uuid)? != DomainState::Running || !has_agent(&domain, uuid)? {
+        return Ok(false);
+    }
+    let _ = ffi::limit_agent(&domain, AGENT_SECONDS);
+    Ok(ffi::interface_addresses(&domain, sys::VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT).is_ok())
+}
+
 /// What one source knows. A source that fails knows nothing: the next may.
 fn ask(domain: &Domain, uuid: Uuid, source: AddressSource) -> Vec<Address> {
     let number = match source {

@@ -259,6 +259,11 @@ impl Hypervisor for Libvirt {
         })
     }
 
+    fn agent_answers(&self, domain: Uuid) -> Result<bool> {
+        self.link
+            .with(|connect| addresses::agent_answers(connect, domain))
+    }
+
     fn forward_ssh(&self, domain: Uuid, port: u16) -> Result<()> {
         if self.mode() != Mode::Session {
             let reason = "ports are forwarded in session mode only: elsewhere guests have addresses";

@@ -43,6 +43,7 @@ calls! {
     Resume => "resume",
     State => "state",
     Addresses => "addresses",
+    AgentAnswers => "agent_answers",
     ForwardSsh => "forward_ssh",
     AttachConsole => "attach_console",
     Volumes => "volumes",

@@ -181,6 +181,11 @@ fn cast(domain: &str) -> Guest {
         "museum" => Guest {
             boot: Duration::from_secs(40),
             address: false,
+            agent: false,
+            says: vec![(
+                Duration::from_secs(31),
+                "[   31.207166] virtio_net virtio0 eth0: no carrier\r\n".to_owned(),
+            )],
             ..usual
         },
         name if name.starts_with("web") => Guest {

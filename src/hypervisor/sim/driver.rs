@@ -117,6 +117,13 @@ impl Hypervisor for Sim {
         self.call(Call::Addresses, domain, |world| world.machines.addresses(domain))
     }
 
+    fn agent_answers(&self, domain: Uuid) -> Result<bool> {
+        self.call(Call::AgentAnswers, domain, |world| {
+            let machine = world.machines.find(domain)?;
+            Ok(machine.guest.agent && machine.is_up(world.machines.now))
+        })
+    }
+
     fn forward_ssh(&self, domain: Uuid, port: u16) -> Result<()> {
         self.call(Call::ForwardSsh, domain, |world| {
             if world.script.host.mode != Mode::Session {

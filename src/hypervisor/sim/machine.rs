@@ -53,6 +53,8 @@ pub(super) struct Run {
     pub(super) up_at: Duration,
     /// Whether its console shows its shell yet.
     pub(super) greeted: bool,
+    /// How much of what it says by itself it has said.
+    pub(super) said: usize,
     /// Ages at which it powers off and crashes.
     pub(super) off_at: Option<Duration>,
     pub(super) crash_at: Option<Duration>,
@@ -74,6 +76,7 @@ impl Run {
             boot,
             up_at: boot,
             greeted: false,
+            said: 0,
             off_at: guest.power_off_after.map(at_least_a_second),
             crash_at: guest.crash_after.map(at_least_a_second),
         }
@@ -124,7 +127,13 @@ impl Machine {
     pub(super) fn next_turn(&self) -> Option<Timestamp> {
         match &self.run {
             Some(run) => {
-                let turns = [run.off_at, run.crash_at, (!run.greeted).then_some(run.up_at)];
+                let says = self.guest.says.get(run.said).map(|(age, _)| *age);
+                let turns = [
+                    run.off_at,
+                    run.crash_at,
+                    (!run.greeted).then_some(run.up_at),
+                    says,
+                ];
                 turns
                     .into_iter()
                     .flatten()

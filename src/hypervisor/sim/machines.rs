@@ -106,10 +106,30 @@ impl Machines {
         match &machine.run {
             Some(run) if due(run.crash_at, run) => self.end(domain, DomainState::Crashed, Cause::Guest),
             Some(run) if due(run.off_at, run) => self.end(domain, DomainState::Off, Cause::Guest),
+            Some(run) if due(machine.guest.says.get(run.said).map(|(age, _)| *age), run) => self.say(domain),
             Some(run) if !run.greeted && due(Some(run.up_at), run) => self.greet(domain),
             None if machine.back_at.is_some_and(|at| at <= now) => self.begin(domain),
             _ => self.plan(domain),
         }
+    }
+
+    /// A guest says the next of what it says by itself.
+    fn say(&mut self, domain: Uuid) {
+        let Some(machine) = self.machines.get_mut(&domain) else {
+            return;
+        };
+        let next = machine.run.as_mut().and_then(|run| {
+            run.said += 1;
+            machine.guest.says.get(run.said - 1)
+        });
+        if let Some((_, text)) = next {
+            self.console.push(Said {
+                domain,
+                log: machine.spec.as_ref().map(|spec| spec.log.clone()),
+                text: text.clone(),
+            });
+        }
+        self.plan(domain);
     }
 
     /// A guest is up: its console shows a shell.

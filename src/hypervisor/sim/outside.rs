@@ -1,6 +1,7 @@
 //! What others do to the hypervisor's machines: somebody with `virsh`, another program of the
 //! host, or the guests themselves. It goes past faults, hangs and a connection that is away.
 
+use super::machines::Said;
 use super::{Sim, World};
 use crate::hypervisor::{DomainState, Result};
 use std::time::Duration;
@@ -51,6 +52,20 @@ impl Outside<'_> {
     /// It does not exist.
     pub fn force_off(&self, domain: Uuid) -> Result<()> {
         self.act(|world| world.machines.force_off(domain))
+    }
+
+    /// Its guest writes on its console.
+    ///
+    /// # Errors
+    /// It does not exist.
+    pub fn say(&self, domain: Uuid, text: &str) -> Result<()> {
+        self.act(|world| {
+            let machine = world.machines.find(domain)?;
+            let log = machine.spec.as_ref().map(|spec| spec.log.clone());
+            let text = text.to_owned();
+            world.machines.console.push(Said { domain, log, text });
+            Ok(())
+        })
     }
 
     /// Halts its processors.

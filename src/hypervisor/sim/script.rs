@@ -97,6 +97,10 @@ pub struct Guest {
     pub shutdown: Option<Duration>,
     /// Whether it gets an address.
     pub address: bool,
+    /// Whether its agent answers once it is up.
+    pub agent: bool,
+    /// What it writes on its console by itself, and how long after each power-on: in order of time.
+    pub says: Vec<(Duration, String)>,
     /// Whether its balloon driver tells its memory.
     pub memory_statistics: bool,
     /// It crashes this long after each power-on (at least a second).
@@ -115,6 +119,8 @@ impl Default for Guest {
             boot: Duration::ZERO,
             shutdown: Some(Duration::ZERO),
             address: true,
+            agent: true,
+            says: Vec::new(),
             memory_statistics: true,
             crash_after: None,
             power_off_after: None,

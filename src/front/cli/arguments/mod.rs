@@ -33,7 +33,7 @@ Examples:
   twarga                                        open the screen
   twarga --demo                                 try it on invented machines
   twarga register alice --email alice@host      make an account (the first is the admin)
-  twarga vm create web-1 --image tiny           make a machine and wait until it runs
+  twarga vm create web-1 --image tiny           make a machine and wait until it is ready
   twarga vm list --json                         what there is, for a script
   twarga console web-1                          its serial console on this terminal
   twarga ssh web-1 -- uname -a                  a command in it

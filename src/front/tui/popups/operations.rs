@@ -159,7 +159,7 @@ impl Operations {
                 let took = units::span(units::seconds(operation.created_at, ended));
                 pen.put(&format!("{ago} ago, took {took}"), tint(look.dim));
             } else {
-                progress(session, operation, &mut pen, tint(look.accent), tint(look.dim));
+                progress(state, operation, &mut pen, tint(look.accent), tint(look.dim));
             }
         }
         if let (Some(below), Some(operation)) = (below, rows.get(self.at)) {
@@ -233,9 +233,10 @@ fn steps(operation: &Operation, now: Timestamp, area: Rect, buffer: &mut Buffer,
             .left(&step.name, 14, look.ground)
             .skip(1);
         pen.right(&took, 8, look.dim).skip(2);
-        if let Some(error) = &step.error {
-            pen.put(error, look.bad);
-        }
+        match (step.failure(), step.remark()) {
+            (Some(failure), _) => pen.put(failure, look.bad),
+            (None, remark) => pen.put(remark.unwrap_or_default(), look.dim),
+        };
         at += 1;
     }
     let begun = operation.steps.len();

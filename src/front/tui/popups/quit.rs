@@ -45,7 +45,7 @@ impl Quit {
         for operation in view.operations.iter().take(listed) {
             let mut pen = Pen::new(buffer, row(inside, at));
             pen.left(&operation.vm_name, 16, look.title).skip(1);
-            progress(session, operation, &mut pen, look.accent, look.dim);
+            progress(state, operation, &mut pen, look.accent, look.dim);
             at += 1;
         }
         let last = row(inside, inside.height.saturating_sub(1));

@@ -204,6 +204,11 @@ impl State {
                 let reason = operation.error.as_deref().unwrap_or("no reason is known");
                 let hint = match operation.kind {
                     OperationKind::Stop => ". X forces it off",
+                    OperationKind::Create | OperationKind::Start | OperationKind::Restart
+                        if operation.kept() =>
+                    {
+                        ". It is kept: c shows its console, s waits once more, D destroys it"
+                    }
                     OperationKind::Create => ". What was made of it is undone",
                     _ => "",
                 };

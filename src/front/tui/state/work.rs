@@ -88,7 +88,9 @@ impl Work {
 
     /// An operation failed.
     pub(crate) fn failed(&mut self, operation: &Operation) {
-        if matches!(operation.kind, OperationKind::Stop | OperationKind::Restart) && self.stuck.len() < MOST {
+        let stops = matches!(operation.kind, OperationKind::Stop | OperationKind::Restart);
+        // A restart whose guest powered off, and then did not become ready.
+        if stops && !operation.kept() && self.stuck.len() < MOST {
             self.stuck.insert(operation.vm);
         }
     }

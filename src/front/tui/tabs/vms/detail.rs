@@ -111,8 +111,8 @@ fn overview(state: &State, machine: &Machine, area: Rect, look: &Look, buffer: &
         };
         lines.push((reason.clone(), style));
     }
-    if let (Some(operation), Some(session)) = (&machine.operation, state.session()) {
-        let words = table::progress_words(session, operation);
+    if let Some(operation) = &machine.operation {
+        let words = table::progress_words(state, operation);
         lines.push((
             format!("operation {} {}: {words}", operation.id, operation.kind),
             look.accent,

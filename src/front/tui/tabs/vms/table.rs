@@ -82,7 +82,7 @@ fn machine(state: &State, machine: &Machine, columns: &[(Column, u16)], pen: &mu
         let here = !remarked && !matches!(column, C::Name | C::State | C::Image | C::Vcpus | C::Memory);
         if here {
             remarked = true;
-            if remark(session, machine, pen, &look, chosen) {
+            if remark(state, session, machine, pen, chosen) {
                 return;
             }
         }
@@ -166,10 +166,11 @@ pub(crate) fn status_style(status: VmStatus, look: &Look) -> Style {
 }
 
 /// Instead of the load: the operation at work, or why something is wrong.
-fn remark(session: &Session, machine: &Machine, pen: &mut Pen<'_>, look: &Look, chosen: bool) -> bool {
+fn remark(state: &State, session: &Session, machine: &Machine, pen: &mut Pen<'_>, chosen: bool) -> bool {
+    let look = state.look();
     let tint = |style: Style| if chosen { Style::new() } else { style };
     if let Some(operation) = &machine.operation {
-        progress(session, operation, pen, tint(look.accent), tint(look.dim));
+        progress(state, operation, pen, tint(look.accent), tint(look.dim));
         return true;
     }
     if session.work.is_stuck(machine.vm.id) && machine.status == VmStatus::Running {
@@ -191,15 +192,9 @@ fn remark(session: &Session, machine: &Machine, pen: &mut Pen<'_>, look: &Look, 
 }
 
 /// `━━━━━━━━╸──── 61 % download 231/378 MB 12 MB/s`
-pub(crate) fn progress(
-    session: &Session,
-    operation: &Operation,
-    pen: &mut Pen<'_>,
-    filled: Style,
-    rest: Style,
-) {
+pub(crate) fn progress(state: &State, operation: &Operation, pen: &mut Pen<'_>, filled: Style, rest: Style) {
     let done = fraction(operation);
-    let words = progress_words(session, operation);
+    let words = progress_words(state, operation);
     let room = pen.room();
     let needed = u16::try_from(words.chars().count()).unwrap_or(u16::MAX);
     let width = room.saturating_sub(needed + 8).min(14);
@@ -215,8 +210,9 @@ pub(crate) fn progress(
     pen.put(&fit(&words, room), Style::new());
 }
 
-/// What an operation is at: the step, and its bytes.
-pub(crate) fn progress_words(session: &Session, operation: &Operation) -> String {
+/// What an operation is at: the step with its bytes, or with the time that it took so far where it tells
+/// its stage; figures first, because there may be little room.
+pub(crate) fn progress_words(state: &State, operation: &Operation) -> String {
     if operation.cancel_requested && !operation.state.is_final() {
         return format!("cancelling · {}", present(operation.kind));
     }
@@ -225,18 +221,24 @@ pub(crate) fn progress_words(session: &Session, operation: &Operation) -> String
         OperationState::Undoing => return "undoing".to_owned(),
         _ => {}
     }
-    let mut words = operation
-        .current_step()
-        .map_or_else(|| present(operation.kind).to_owned(), |step| step.name.clone());
+    let step = operation.current_step();
+    let mut words = step.map_or_else(|| present(operation.kind).to_owned(), |step| step.name.clone());
     if let Some(progress) = operation.progress {
         words.push(' ');
         match progress.total {
             Some(total) => words.push_str(&units::of(progress.done, total)),
             None => words.push_str(&units::bytes(progress.done as f64)),
         }
-        if let Some(rate) = session.work.rate(operation.id) {
+        if let Some(rate) = state.session().and_then(|it| it.work.rate(operation.id)) {
             words.push_str(&format!(" {}", units::rate(Some(rate))));
         }
+    }
+    if let Some((step, stage)) = step.and_then(|step| Some((step, step.remark()?))) {
+        if operation.progress.is_none() {
+            let elapsed = units::seconds(step.started_at, state.now());
+            words.push_str(&format!(" {}", units::span(elapsed)));
+        }
+        words.push_str(&format!(": {stage}"));
     }
     words
 }
