@@ -48,6 +48,7 @@ const PRIVATE_CRATES: &[(&str, &str)] = &[
     ("virt_sys", "hypervisor::libvirt"),
     ("rusqlite", "store"),
     ("reqwest", "core::images::fetch"),
+    ("saphyr_parser", "core::seed::yaml"),
     ("ratatui", "front"),
     ("crossterm", "front"),
     ("tui_input", "front"),

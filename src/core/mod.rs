@@ -13,7 +13,7 @@ pub mod log;
 pub mod operations;
 pub mod policy;
 mod secrets;
-mod seed;
+pub mod seed;
 #[cfg(test)]
 mod tests;
 pub mod time;

@@ -26,6 +26,16 @@ pub enum Field {
     GuestUser,
     /// Public SSH key for the guest's account.
     SshKey,
+    /// Locale of the guest.
+    Locale,
+    /// Time zone of the guest.
+    Timezone,
+    /// Package that the guest installs.
+    Package,
+    /// Command that the guest runs once.
+    Command,
+    /// A user's own user-data document.
+    UserData,
 }
 
 impl fmt::Display for Field {
@@ -41,6 +51,11 @@ impl fmt::Display for Field {
             Self::Disk => "disk",
             Self::GuestUser => "guest user",
             Self::SshKey => "SSH key",
+            Self::Locale => "locale",
+            Self::Timezone => "time zone",
+            Self::Package => "package",
+            Self::Command => "command",
+            Self::UserData => "user-data",
         })
     }
 }

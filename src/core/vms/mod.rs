@@ -5,6 +5,7 @@ mod create;
 mod destroy;
 mod files;
 mod power;
+mod provision;
 mod request;
 mod steps;
 

@@ -6,10 +6,12 @@
 mod consoles;
 mod keys;
 mod nouns;
+mod provision;
 
 pub use consoles::*;
 pub use keys::*;
 pub use nouns::*;
+pub use provision::*;
 
 use crate::front::cli::shape;
 use crate::model::Theme;

@@ -1,5 +1,6 @@
 //! Commands about machines, operations, images and the log.
 
+use super::ProvisionArguments;
 use crate::front::cli::shape;
 use crate::model::{EventType, Severity};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -24,7 +25,7 @@ pub enum VmCommand {
     },
     /// Make a machine and start it
     #[command(after_long_help = CREATE_EXAMPLES)]
-    Create(CreateArguments),
+    Create(Box<CreateArguments>),
     /// Power a machine on
     Start(ActArguments),
     /// Ask the guest to power off
@@ -58,6 +59,8 @@ const CREATE_EXAMPLES: &str = "\
 Examples:
   twarga vm create web-1 --image tiny --memory 512 --vcpus 1 --disk 10
   twarga vm create web-1 --ssh-key ~/.ssh/id_ed25519.pub
+  twarga vm create web-1 --image debian-12 --timezone Europe/Berlin --package nginx --run 'systemctl enable nginx'
+  twarga vm create web-1 --image debian-12 --user-data web.yaml
   pass show web-1 | twarga vm create web-1 --user alice --password-stdin --no-wait";
 
 /// What a machine shall be.
@@ -98,6 +101,9 @@ pub struct CreateArguments {
     /// Take that password from the first line of standard input
     #[arg(long)]
     pub password_stdin: bool,
+    /// What its first boot does.
+    #[command(flatten)]
+    pub provision: ProvisionArguments,
     /// Whether to wait.
     #[command(flatten)]
     pub wait: WaitArguments,

@@ -8,7 +8,7 @@ use crate::front::tui::widgets::form as fields;
 use crate::front::tui::widgets::frame::popup;
 use crate::front::tui::widgets::pen::{Pen, row, wrap};
 use crate::front::tui::words;
-use crate::model::{Field, FieldError, Image, Limits, Readiness};
+use crate::model::{Field, FieldError, Image, Limits, Provision, Readiness};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -151,6 +151,7 @@ impl NewVm {
             password: self.form.text(PASSWORD).to_owned(),
             ssh_keys: self.keys(),
             without_own_keys: false,
+            provision: Provision::default(),
         }
     }
 
