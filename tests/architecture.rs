@@ -52,6 +52,7 @@ const PRIVATE_CRATES: &[(&str, &str)] = &[
     ("ratatui", "front"),
     ("crossterm", "front"),
     ("tui_input", "front"),
+    ("ratatui_textarea", "front::tui::widgets::editor"),
     ("alacritty_terminal", "front::tui::console::emulator"),
 ];
 

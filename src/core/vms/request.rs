@@ -40,6 +40,7 @@ impl std::fmt::Debug for NewMachine {
         f.debug_struct("NewMachine")
             .field("name", &self.name)
             .field("image", &self.image)
+            .field("provision", &self.provision)
             .finish_non_exhaustive()
     }
 }
