@@ -24,7 +24,7 @@ pub use consoles::{Console, ConsoleSettings, Opening};
 pub use ctx::{Ctx, Origin, Source};
 pub use error::{Error, Result};
 pub use feed::{Foreign, Health, Keeping, Load, Machine, View, Watch};
-pub use images::{Format, Import, Local, OnStage, Soundness, Stage, Tried, fetch};
+pub use images::{Firmware, Format, Import, Local, OnStage, Soundness, Stage, Tried, fetch};
 pub use keeper::{Keeper, KeeperKind};
 pub use log::LogQuery;
 pub use operations::OperationQuery;
@@ -194,6 +194,7 @@ impl Core {
             tiny_dir: self.settings().tiny_dir.clone(),
             own: self.settings().state_dir.join("images.toml"),
             library: self.library(),
+            firmware: images::firmware_folders(),
         }
     }
 

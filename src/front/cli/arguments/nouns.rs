@@ -1,6 +1,7 @@
 //! Commands about machines, operations, images and the log.
 
 use super::ProvisionArguments;
+use crate::core::Firmware;
 use crate::front::cli::shape;
 use crate::model::{EventType, Severity};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -201,6 +202,9 @@ pub enum ImageCommand {
         /// What it is; without, what its header shows
         #[arg(long, value_parser = ["qcow2", "raw", "vmdk", "vdi", "vhdx"])]
         format: Option<String>,
+        /// What boots it, which its header does not say; `either` boots by BIOS
+        #[arg(long, default_value = "either", value_parser = firmware())]
+        firmware: Firmware,
         /// SHA-256 that its bytes must have
         #[arg(long, value_name = "HEX")]
         sha256: Option<String>,
@@ -271,6 +275,14 @@ impl WaitArguments {
 /// A page of a list: the store reads at most so many rows in one view.
 fn limit() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=10_000)
+}
+
+fn firmware() -> impl TypedValueParser<Value = Firmware> {
+    PossibleValuesParser::new(["bios", "uefi", "either"]).map(|word| match word.as_str() {
+        "bios" => Firmware::Bios,
+        "uefi" => Firmware::Uefi,
+        _ => Firmware::Either,
+    })
 }
 
 fn severity() -> impl TypedValueParser<Value = Severity> {

@@ -210,14 +210,10 @@ fn movement(code: KeyCode, control: bool) -> Option<CursorMove> {
     Some(match (code, control) {
         (KeyCode::Up, _) => CursorMove::Up,
         (KeyCode::Down, _) => CursorMove::Down,
-        (KeyCode::Left, false) => CursorMove::Back,
-        (KeyCode::Right, false) => CursorMove::Forward,
-        (KeyCode::Left, true) => CursorMove::WordBack,
-        (KeyCode::Right, true) => CursorMove::WordForward,
-        (KeyCode::Home, true) => CursorMove::Top,
-        (KeyCode::End, true) => CursorMove::Bottom,
-        (KeyCode::Home, false) | (KeyCode::Char('a'), true) => CursorMove::Head,
-        (KeyCode::End, false) | (KeyCode::Char('e'), true) => CursorMove::End,
+        (KeyCode::Left, _) => CursorMove::Back,
+        (KeyCode::Right, _) => CursorMove::Forward,
+        (KeyCode::Home, _) | (KeyCode::Char('a'), true) => CursorMove::Head,
+        (KeyCode::End, _) | (KeyCode::Char('e'), true) => CursorMove::End,
         _ => return None,
     })
 }
@@ -319,9 +315,10 @@ mod tests {
             &look,
         );
         assert_eq!(cursor, Some((11, 0)));
-        press(&mut editor, KeyCode::Home, KeyModifiers::CONTROL);
+        press(&mut editor, KeyCode::Home, KeyModifiers::NONE);
+        press(&mut editor, KeyCode::Up, KeyModifiers::NONE);
         editor.settle(size);
-        assert_eq!((editor.top, editor.left), (0, 0));
+        assert_eq!((editor.top, editor.left), (45, 0));
     }
 
     #[test]
