@@ -8,7 +8,7 @@ use super::words;
 use crate::model::text::visible_within;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput, Tag};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Longest document, bytes: clouds take 16 KiB.
@@ -257,6 +257,8 @@ impl<'t> Reader<'t> {
 
     fn map(&mut self, depth: usize) -> Result<Vec<Entry>, Flaw> {
         let mut entries: Vec<Entry> = Vec::new();
+        // A list of tens of thousands of keys is looked through at every one otherwise.
+        let mut seen = BTreeSet::new();
         let mut merged = Vec::new();
         loop {
             let (event, at) = self.next()?;
@@ -270,7 +272,7 @@ impl<'t> Reader<'t> {
             if key.len() > MAX_KEY {
                 return Err(flaw(at, format!("a key of more than {MAX_KEY} bytes")));
             }
-            if entries.iter().any(|it| it.key == key) {
+            if seen.contains(key.as_ref()) {
                 let shown = visible_within(&key, 40);
                 return Err(flaw(at, format!("`{shown}` is here a second time")));
             }
@@ -281,11 +283,12 @@ impl<'t> Reader<'t> {
                 continue;
             }
             let (place, key) = (place_of(at), key.into_owned());
+            seen.insert(key.clone());
             entries.push(Entry { place, key, value });
         }
         // What stands here goes before what is merged in, and earlier before later.
         for entry in merged {
-            if !entries.iter().any(|it| it.key == entry.key) {
+            if seen.insert(entry.key.clone()) {
                 entries.push(entry);
             }
         }

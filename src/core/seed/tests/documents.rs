@@ -223,6 +223,11 @@ fn bombs_do_not_go_off() {
         .collect();
     let itself = "#cloud-config\na: &a [*a]\n".to_owned();
     let many = format!("#cloud-config\nx: [{}]\n", "1,".repeat(30_000));
+    let keys: String = (0..9_000).map(|it| format!("{it:x}:\n")).collect();
+    assert!(
+        read(&format!("#cloud-config\n{keys}"), "web-1").is_ok(),
+        "many are no bomb"
+    );
     for bomb in [
         laughs,
         long,
