@@ -224,7 +224,7 @@ fn is_as_asked(place: &Place, address: &(String, u16)) {
     assert_eq!(ask(". /etc/default/locale; echo $LANG"), "C.UTF-8");
     assert_eq!(ask("sudo cat /root/ran"), "it's \"ä😀\": 1\nthen: a command");
     assert_eq!(
-        ask("stat -c %a /etc/motd.own && cat /etc/motd.own"),
+        ask("stat -c %a /etc/motd.own && sudo cat /etc/motd.own"),
         "640\nWelcome: #1 äöü"
     );
     assert_eq!(ask("getent passwd helper | cut -d: -f7"), "/bin/sh");
