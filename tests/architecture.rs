@@ -48,9 +48,11 @@ const PRIVATE_CRATES: &[(&str, &str)] = &[
     ("virt_sys", "hypervisor::libvirt"),
     ("rusqlite", "store"),
     ("reqwest", "core::images::fetch"),
+    ("saphyr_parser", "core::seed::yaml"),
     ("ratatui", "front"),
     ("crossterm", "front"),
     ("tui_input", "front"),
+    ("ratatui_textarea", "front::tui::widgets::editor"),
     ("alacritty_terminal", "front::tui::console::emulator"),
 ];
 

@@ -14,7 +14,7 @@ pub mod log;
 pub mod operations;
 pub mod policy;
 mod secrets;
-mod seed;
+pub mod seed;
 #[cfg(test)]
 mod tests;
 pub mod time;
@@ -26,7 +26,7 @@ pub use credits::{CreditSettings, Every, LedgerReport, OnEmpty, Purse, Recurring
 pub use ctx::{Ctx, Origin, Source};
 pub use error::{Error, Result};
 pub use feed::{Foreign, Health, Keeping, Load, Machine, View, Watch};
-pub use images::{Format, Import, Local, OnStage, Soundness, Stage, Tried, fetch};
+pub use images::{Firmware, Format, Import, Local, OnStage, Soundness, Stage, Tried, fetch};
 pub use keeper::{Keeper, KeeperKind};
 pub use log::LogQuery;
 pub use operations::OperationQuery;
@@ -205,6 +205,7 @@ impl Core {
             tiny_dir: self.settings().tiny_dir.clone(),
             own: self.settings().state_dir.join("images.toml"),
             library: self.library(),
+            firmware: images::firmware_folders(),
         }
     }
 

@@ -154,6 +154,8 @@ pub struct Ownership {
 pub enum Boot {
     /// From its first disk, with the BIOS.
     Disk,
+    /// From its first disk, with UEFI and without Secure Boot. What it remembers goes with the domain.
+    Uefi,
     /// Kernel and initramfs, both volumes of the pool.
     Kernel {
         /// Kernel volume.

@@ -30,6 +30,16 @@ pub enum Field {
     Credits,
     /// Why something is done.
     Reason,
+    /// Locale of the guest.
+    Locale,
+    /// Time zone of the guest.
+    Timezone,
+    /// Package that the guest installs.
+    Package,
+    /// Command that the guest runs once.
+    Command,
+    /// A user's own user-data document.
+    UserData,
 }
 
 impl fmt::Display for Field {
@@ -47,6 +57,11 @@ impl fmt::Display for Field {
             Self::SshKey => "SSH key",
             Self::Credits => "credits",
             Self::Reason => "reason",
+            Self::Locale => "locale",
+            Self::Timezone => "time zone",
+            Self::Package => "package",
+            Self::Command => "command",
+            Self::UserData => "user-data",
         })
     }
 }

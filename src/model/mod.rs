@@ -29,4 +29,4 @@ pub use operation::{Operation, OperationKind, OperationState, Progress, Step, St
 pub use pace::Pace;
 pub use ssh_key::SshKey;
 pub use user::{Email, Preferences, Role, Theme, User, Username};
-pub use vm::{Vm, VmName, VmRequest, VmStatus};
+pub use vm::{Provision, Vm, VmName, VmRequest, VmStatus};

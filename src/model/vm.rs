@@ -178,6 +178,42 @@ pub struct VmRequest {
     pub password_hash: Option<String>,
     /// Public keys that may sign in to that account, in OpenSSH form, beside twarga's own.
     pub ssh_keys: Vec<String>,
+    /// What else its first boot does. What an older program wrote down has none.
+    #[serde(default)]
+    pub provision: Provision,
+}
+
+/// What a guest's first boot does beyond its name and its account; cloud-init does it.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provision {
+    /// Locale, as `de_DE.UTF-8`; `None` leaves the image's.
+    pub locale: Option<String>,
+    /// Time zone, as `Europe/Berlin`; `None` leaves the image's.
+    pub timezone: Option<String>,
+    /// Packages to install.
+    pub packages: Vec<String>,
+    /// Commands to run as root, each by a shell, in order, after the packages.
+    pub commands: Vec<String>,
+    /// The user's own document: `#cloud-config`, a script, or another kind that cloud-init takes.
+    pub user_data: Option<String>,
+}
+
+impl Provision {
+    /// Whether it asks for nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Debug for Provision {
+    /// Commands and documents hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provision")
+            .field("locale", &self.locale)
+            .field("timezone", &self.timezone)
+            .field("packages", &self.packages)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A machine's row: what twarga knows, as far as libvirt is not the truth about it.

@@ -11,6 +11,7 @@ mod doctor;
 mod files;
 mod furnished;
 mod keys;
+mod provision;
 mod refusals;
 mod secrets;
 mod serve;

@@ -331,6 +331,7 @@ fn import(from: String, id: &str) -> Import {
         title: "Appliance".to_owned(),
         format: None,
         default_user: "admin".to_owned(),
+        firmware: twarga::core::Firmware::Either,
         expect: None,
     }
 }

@@ -389,7 +389,6 @@ async fn an_image_that_is_dead_or_unknown_is_refused_with_what_to_do() {
     let bench = Bench::new();
     let (core, _keeper, alice) = bench.kept().await;
     for (image, words) in [
-        ("opensuse-leap-16.0", "boots by UEFI only"),
         ("centos8", "take `centos-stream-9`, `rocky-9` or `almalinux-9`"),
         ("windows", "no image `windows`"),
     ] {

@@ -20,4 +20,5 @@ mod keepers;
 mod keys;
 mod machines;
 mod permissions;
+mod provision;
 mod ready;

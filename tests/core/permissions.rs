@@ -285,6 +285,7 @@ fn taken_id() -> Import {
         title: String::new(),
         format: None,
         default_user: "debian".to_owned(),
+        firmware: twarga::core::Firmware::Either,
         expect: None,
     }
 }

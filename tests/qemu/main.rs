@@ -27,6 +27,7 @@ mod screen;
 mod story_cli;
 mod story_console;
 mod story_debian;
+mod story_firmware;
 mod story_idle;
 mod story_keepers;
 mod story_manners;

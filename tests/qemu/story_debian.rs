@@ -5,10 +5,11 @@
 //! in between: the same keys go to both, and then both look the same, cell by cell.
 
 use crate::both::{Both, ROWS};
-use crate::child::wait_until;
+use crate::child::{finish, start, wait_until};
 use crate::place::{BOOT, PASSWORD, Place, SOON, SSH_FAILED, ssh_address};
 use crate::published::{HALT, Published};
 use crate::terminal::{ENTER, Terminal};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 const NAME: &str = "deb";
@@ -33,6 +34,23 @@ const F10: &str = "\x1b[21~";
 const ALT_T: &str = "\x1bt";
 const CTRL_B: &str = "\x02";
 const CTRL_F: &str = "\x06";
+
+const ZONE: &str = "Europe/Berlin";
+const RUN: &str = r#"echo "then: a command" >> /root/ran"#;
+/// The user's own document.
+const DOCUMENT: &str = r#"#cloud-config
+users:
+  - name: helper
+    shell: /bin/sh
+runcmd:
+  - |
+    printf '%s\n' "it's \"ä😀\": 1" > /root/ran
+write_files:
+  - path: /etc/motd.own
+    permissions: 0640
+    content: |
+      Welcome: #1 äöü
+"#;
 
 /// What the programs find: lines to page through, folders to list, a question to answer (a command
 /// whose echo does not have its words), and an mc without its hint of the day.
@@ -95,8 +113,22 @@ fn machine(place: &Place) -> (String, u16) {
         "--password-stdin",
         "--no-wait",
     ];
+    let document = place.state().join("user-data");
+    std::fs::write(&document, DOCUMENT).expect("the document");
+    let document = document.to_str().expect("its name");
+    let boot = [
+        "--timezone",
+        ZONE,
+        "--locale",
+        "C.UTF-8",
+        "--run",
+        RUN,
+        "--user-data",
+        document,
+    ];
+    own_key(place);
     let keeper = place.serve();
-    let said = place.call(&[&create[..], &size[..]].concat(), PASSWORD);
+    let said = place.call(&[&create[..], &size[..], &boot[..]].concat(), PASSWORD);
     assert_eq!(said.code, 0, "{said:?}");
     wait_until("half of a download", BOOT, || {
         let files = std::fs::read_dir(place.state().join("images"));
@@ -153,6 +185,34 @@ fn other_ways_to_be_ready(place: &Place, address: &(String, u16)) {
     assert_eq!(restarted(), "its agent answers");
 }
 
+/// Makes a key of the user's own and adds it to the account.
+fn own_key(place: &Place) {
+    let key = place.state().join("own-key");
+    let mut make = Command::new("ssh-keygen");
+    make.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key);
+    let made = finish(start(make), "", SOON);
+    assert_eq!(made.code, 0, "{made:?}");
+    let public = format!("{}.pub", key.display());
+    place.ok(&["key", "add", "--file", &public, "--name", "own"]);
+}
+
+/// The user's own key gets in, by plain ssh.
+fn own_key_gets_in(place: &Place, (host, port): &(String, u16)) {
+    let mut ssh = Command::new("ssh");
+    ssh.args(["-F", "none", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"])
+        .args([
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-o",
+            "UserKnownHostsFile=/dev/null",
+        ])
+        .arg("-i")
+        .arg(place.state().join("own-key"))
+        .args(["-p", &port.to_string(), &format!("{USER}@{host}"), "id -un"]);
+    let said = finish(start(ssh), "", BOOT);
+    assert_eq!(said.out.trim(), USER, "{said:?}");
+}
+
 /// Runs a command in the guest by the key that twarga put there: exit code and output. Its SSH server
 /// comes late, and once more: cloud-init restarts it where passwords may sign in.
 #[track_caller]
@@ -187,6 +247,17 @@ fn is_as_asked(place: &Place, address: &(String, u16)) {
         sizes[1] > asked / 10 * 9,
         "the root file system did not grow: {sizes:?}"
     );
+    // What was asked for beside the account: by fields, and by the document.
+    assert_eq!(ask("cat /etc/timezone"), ZONE);
+    assert_eq!(ask("date -d 2026-01-01T00:00Z +%H%Z"), "01CET");
+    assert_eq!(ask(". /etc/default/locale; echo $LANG"), "C.UTF-8");
+    assert_eq!(ask("sudo cat /root/ran"), "it's \"ä😀\": 1\nthen: a command");
+    assert_eq!(
+        ask("stat -c %a /etc/motd.own && sudo cat /etc/motd.own"),
+        "640\nWelcome: #1 äöü"
+    );
+    assert_eq!(ask("getent passwd helper | cut -d: -f7"), "/bin/sh");
+    own_key_gets_in(place, address);
     ask(FURNISH);
 }
 

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod consoles;
 #[cfg(test)]
+mod first_boot;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod hostile;

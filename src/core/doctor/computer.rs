@@ -1,7 +1,7 @@
 //! The computer itself: programs, the tiny guest, room, memory and the clock.
 
 use super::{Check, Patient};
-use crate::core::images::{Catalogue, Library};
+use crate::core::images::{Catalogue, FIRMWARE_MEND, Library, find_firmware, firmware_folders};
 use crate::model::{Image, Readiness};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -63,6 +63,7 @@ pub fn images(patient: &Patient) -> Vec<Check> {
         tiny_dir: patient.tiny_dir.clone(),
         own: patient.state_dir.join("images.toml"),
         library: Library::of(&patient.state_dir),
+        firmware: firmware_folders(),
     };
     let check = |image: &Image| {
         let size = image.size.unwrap_or_default() >> 20;
@@ -83,7 +84,17 @@ pub fn images(patient: &Patient) -> Vec<Check> {
             }
         }
     };
-    catalogue.images().iter().filter_map(check).collect()
+    let firmware = match find_firmware(&catalogue.firmware) {
+        Some(descriptor) => Check::ok("firmware", format!("UEFI by {}", descriptor.display())),
+        None => Check::warning(
+            "firmware",
+            "no UEFI: images that boot by it only cannot be used",
+            FIRMWARE_MEND,
+        ),
+    };
+    std::iter::once(firmware)
+        .chain(catalogue.images().iter().filter_map(check))
+        .collect()
 }
 
 /// Room on the state directory's disk, and memory.

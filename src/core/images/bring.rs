@@ -3,6 +3,7 @@
 
 use super::acts::note_pulled;
 use super::library::Local;
+use super::offer::Firmware;
 use super::pull::{self, Stage};
 use super::{Form, Offer, Part, Source, own};
 use crate::core::operations::{Job, Stop};
@@ -18,8 +19,15 @@ use std::time::Duration;
 impl Source {
     /// How a guest boots from it.
     pub fn boot(&self) -> Boot {
+        let from_disk = |firmware| match firmware {
+            Firmware::Uefi => Boot::Uefi,
+            // A BIOS is there sooner, and keeps nothing beside the disk.
+            Firmware::Bios | Firmware::Either => Boot::Disk,
+        };
         match &self.form {
-            Form::Disk { .. } | Form::Offered(_) | Form::Imported(_) => Boot::Disk,
+            Form::Disk { firmware, .. } => from_disk(*firmware),
+            Form::Offered(offer) => from_disk(offer.about.firmware),
+            Form::Imported(local) => from_disk(local.about.firmware),
             Form::Kernel {
                 kernel,
                 initramfs,
@@ -35,7 +43,7 @@ impl Source {
     /// What a machine's disk is an overlay on, if on anything: `base`, as [`Self::bring`] told.
     pub fn backing(&self, base: Option<String>) -> Option<(String, VolumeFormat)> {
         match &self.form {
-            Form::Disk { disk, format } => Some((disk.volume.clone(), *format)),
+            Form::Disk { disk, format, .. } => Some((disk.volume.clone(), *format)),
             Form::Offered(offer) => base.map(|volume| (volume, offer.about.format)),
             Form::Imported(local) => Some((local.volume.clone(), local.about.format)),
             Form::Kernel { .. } => None,

@@ -35,6 +35,8 @@ pub struct Import {
     pub format: Option<Format>,
     /// Account that its cloud-init makes.
     pub default_user: String,
+    /// What boots it: its header does not say.
+    pub firmware: Firmware,
     /// What the bytes must hash to, as they come.
     pub expect: Option<Digest>,
 }
@@ -170,7 +172,7 @@ async fn convert_into(
             end_of_life: None,
             architecture: None,
             format: VolumeFormat::Qcow2,
-            firmware: Firmware::Either,
+            firmware: import.firmware,
             default_user: text::visible_within(&import.default_user, 32),
             min_disk_gib: 0,
         },

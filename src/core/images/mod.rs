@@ -12,6 +12,7 @@ mod acts;
 mod bring;
 mod convert;
 pub mod fetch;
+mod firmware;
 mod import;
 mod inspect;
 mod library;
@@ -24,17 +25,19 @@ mod sums;
 mod tiny;
 mod upkeep;
 
+pub use firmware::{FIRMWARE_MEND, find_firmware, firmware_folders};
 pub use import::Import;
 pub use inspect::Format;
 pub use library::{Library, Local};
 pub use listed::epitaph;
-pub use offer::Offer;
+pub use offer::{Firmware, Offer};
 pub use pull::{OnStage, Stage};
 pub use upkeep::{Soundness, Tried};
 
 use self::listed::Listing;
+use self::offer::About;
 use crate::hypervisor::VolumeFormat;
-use crate::model::Image;
+use crate::model::{Image, Readiness};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -50,7 +53,13 @@ pub struct Source {
 #[serde(rename_all = "lowercase")]
 enum Form {
     /// The machine's disk is an overlay on it.
-    Disk { disk: Part, format: VolumeFormat },
+    Disk {
+        disk: Part,
+        format: VolumeFormat,
+        /// What an older program wrote down has a BIOS.
+        #[serde(default)]
+        firmware: Firmware,
+    },
     /// To be downloaded, unless it was; then the machine's disk is an overlay on it.
     Offered(Box<Offer>),
     /// Imported: in the library alone.
@@ -83,6 +92,8 @@ pub struct Catalogue {
     pub own: PathBuf,
     /// What was downloaded.
     pub library: Library,
+    /// Where descriptors of firmware lie.
+    pub firmware: Vec<PathBuf>,
 }
 
 impl Catalogue {
@@ -94,15 +105,29 @@ impl Catalogue {
             others
         });
         let library = self.library.all();
-        images.extend(listings.iter().map(|listing| match listing {
-            Listing::Here(about, file) => own::image(about, file),
-            Listing::Elsewhere(offer) => match library.iter().find(|it| it.came_from(offer)) {
-                Some(local) => local.image(),
-                None => offer.image(|keyring| keyring.exists()),
-            },
+        images.extend(listings.iter().map(|listing| {
+            let image = match listing {
+                Listing::Here(about, file) => own::image(about, file),
+                Listing::Elsewhere(offer) => match library.iter().find(|it| it.came_from(offer)) {
+                    Some(local) => local.image(),
+                    None => offer.image(|keyring| keyring.exists()),
+                },
+            };
+            self.bootable(listing.about(), image)
         }));
-        images.extend(imported(library, &listings).iter().map(Local::image));
+        let imported = imported(library, &listings);
+        images.extend(imported.iter().map(|it| self.bootable(&it.about, it.image())));
         images
+    }
+
+    /// The image, unavailable if nothing here boots it. Reads files.
+    fn bootable(&self, about: &About, mut image: Image) -> Image {
+        if image.refusal().is_none()
+            && let Some(reason) = firmware::missing(about, &self.firmware)
+        {
+            image.readiness = Readiness::Unavailable(reason);
+        }
+        image
     }
 
     /// Everything that can be downloaded. Reads a file: not for a worker.
@@ -132,15 +157,22 @@ impl Catalogue {
         if name == tiny::ID {
             return tiny::find(&self.tiny_dir).map(|(_, source)| source);
         }
-        match self.listing(name) {
+        let listing = self.listing(name);
+        let imported = match listing {
+            Some(_) => None,
+            None => self.imported_as(name),
+        };
+        let about = listing.as_ref().map(Listing::about);
+        let about = about.or(imported.as_ref().map(|it| &it.about));
+        if let Some(reason) = about.and_then(|it| firmware::missing(it, &self.firmware)) {
+            return Err(reason);
+        }
+        match listing {
             Some(Listing::Here(about, file)) => own::source(&about, &file),
-            Some(Listing::Elsewhere(offer)) => match offer.about.missing_firmware() {
-                Some(reason) => Err(reason),
-                None => Ok(Source {
-                    form: Form::Offered(Box::new(offer)),
-                }),
-            },
-            None if let Some(local) = self.imported_as(name) => Ok(Source {
+            Some(Listing::Elsewhere(offer)) => Ok(Source {
+                form: Form::Offered(Box::new(offer)),
+            }),
+            None if let Some(local) = imported => Ok(Source {
                 form: Form::Imported(Box::new(local)),
             }),
             None => Err(epitaph(name).unwrap_or_else(|| "no such image; see the catalogue".to_owned())),

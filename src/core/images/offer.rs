@@ -117,12 +117,6 @@ pub enum Firmware {
 }
 
 impl About {
-    /// Why it cannot boot here, if so: machines have a BIOS.
-    pub fn missing_firmware(&self) -> Option<String> {
-        (self.firmware == Firmware::Uefi)
-            .then(|| format!("{} boots by UEFI only, and machines here have a BIOS", self.id))
-    }
-
     /// Its entry of the catalogue. `size` in bytes.
     pub fn image(&self, size: Option<u64>, trust: Trust, readiness: Readiness) -> Image {
         Image {
@@ -179,11 +173,8 @@ impl Offer {
 impl Offer {
     /// Its entry of the catalogue; `has` tells whether a keyring is on this host.
     pub fn image(&self, has: impl FnOnce(&Path) -> bool) -> Image {
-        let readiness = match self.about.missing_firmware() {
-            Some(reason) => Readiness::Unavailable(reason),
-            None => Readiness::Remote,
-        };
-        self.about.image(self.size, self.proof.trust(has), readiness)
+        self.about
+            .image(self.size, self.proof.trust(has), Readiness::Remote)
     }
 }
 

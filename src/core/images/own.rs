@@ -95,7 +95,11 @@ fn inspect(about: &About, file: &Path) -> Result<Found, String> {
     };
     Ok(Found {
         source: Source {
-            form: Form::Disk { disk, format },
+            form: Form::Disk {
+                disk,
+                format,
+                firmware: about.firmware,
+            },
         },
         version,
         disk_gib: checked.virtual_size.div_ceil(1 << 30),

@@ -8,6 +8,7 @@ fn catalogue(own: &str) -> (tempfile::TempDir, Catalogue) {
         tiny_dir: dir.path().join("tiny"),
         own: dir.path().join("images.toml"),
         library: Library::of(dir.path()),
+        firmware: vec![dir.path().join("firmware")],
     };
     fs::write(&catalogue.own, own).unwrap();
     (dir, catalogue)
@@ -101,4 +102,36 @@ fn a_keyring_that_is_not_on_this_host_vouches_for_nothing() {
     assert_eq!(trust(), Trust::TlsOnly);
     fs::write(&keyring, "").unwrap();
     assert_eq!(trust(), Trust::Signed);
+}
+
+#[test]
+fn an_image_that_boots_by_uefi_only_needs_firmware() {
+    let (dir, catalogue) = catalogue("");
+    let readiness = || {
+        Image::find(&catalogue.images(), "opensuse-leap-16.0")
+            .unwrap()
+            .readiness
+            .clone()
+    };
+    assert!(matches!(readiness(), Readiness::Unavailable(reason) if reason.contains("`ovmf`")));
+    let refusal = catalogue.source("opensuse-leap-16.0").unwrap_err();
+    assert!(refusal.contains("boots by UEFI only"), "{refusal}");
+    let folder = dir.path().join("firmware");
+    fs::create_dir(&folder).unwrap();
+    let code = folder.join("code.fd");
+    fs::write(&code, "").unwrap();
+    let descriptor = format!(
+        r#"{{"interface-types": ["uefi"], "mapping": {{"executable": {{"filename": {code:?}}}}},
+        "targets": [{{"architecture": "x86_64", "machines": ["pc-q35-*"]}}]}}"#
+    );
+    fs::write(folder.join("60.json"), descriptor).unwrap();
+    assert_eq!(readiness(), Readiness::Remote);
+    assert_eq!(
+        catalogue.source("opensuse-leap-16.0").unwrap().boot(),
+        crate::hypervisor::Boot::Uefi
+    );
+    assert_eq!(
+        catalogue.source("debian-12").unwrap().boot(),
+        crate::hypervisor::Boot::Disk
+    );
 }

@@ -159,6 +159,7 @@ impl Step for SeedDisk {
                 user: &vm.guest_user,
                 password_hash: request.password_hash.as_deref(),
                 ssh_keys: &ssh_keys,
+                provision: &request.provision,
             })?;
             let name = Files::of(&vm).seed();
             job.call("write the seed disk", move |it| {

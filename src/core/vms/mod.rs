@@ -5,6 +5,7 @@ mod create;
 mod destroy;
 mod files;
 mod power;
+mod provision;
 mod ready;
 mod request;
 mod steps;

@@ -1,8 +1,9 @@
 //! Checking what a person asks for, every field at once.
 
+use super::provision;
 use crate::core::images::{self, Source};
 use crate::core::{Core, Error, Result, auth};
-use crate::model::{Field, FieldError, Image, Limits, VmName, VmRequest, ssh_key, text};
+use crate::model::{Field, FieldError, Image, Limits, Provision, VmName, VmRequest, ssh_key, text};
 
 /// Most keys of one machine.
 const MAX_KEYS: usize = 20;
@@ -30,6 +31,8 @@ pub struct NewMachine {
     pub ssh_keys: Vec<String>,
     /// Leave the owner's own keys out, which go in otherwise.
     pub without_own_keys: bool,
+    /// What else its first boot does.
+    pub provision: Provision,
 }
 
 impl std::fmt::Debug for NewMachine {
@@ -37,6 +40,7 @@ impl std::fmt::Debug for NewMachine {
         f.debug_struct("NewMachine")
             .field("name", &self.name)
             .field("image", &self.image)
+            .field("provision", &self.provision)
             .finish_non_exhaustive()
     }
 }
@@ -58,11 +62,14 @@ impl NewMachine {
             check_key_count(self.ssh_keys.len()),
         ];
         let keys = self.ssh_keys.iter().map(|key| ssh_key::parse(key).map(drop));
-        checks
+        let provision = provision::problems(&self.provision, &self.name, image);
+        let mut problems: Vec<_> = checks
             .into_iter()
             .chain(keys)
             .filter_map(std::result::Result::err)
-            .collect()
+            .collect();
+        problems.extend(provision);
+        problems
     }
 }
 
@@ -84,6 +91,7 @@ impl Core {
             if !problems.is_empty() {
                 return Err(Error::Invalid(problems));
             }
+            provision::check_zone(machine.provision.timezone.as_deref())?;
             let image = Image::find(&images, &machine.image).ok_or_else(|| unknown_image(&machine.image))?;
             let source = catalogue
                 .source(&image.id)
@@ -109,6 +117,7 @@ impl Core {
                     guest_user: named,
                     password_hash,
                     ssh_keys,
+                    provision: machine.provision,
                 },
                 source,
                 own_keys: !machine.without_own_keys,

@@ -4,12 +4,11 @@ use super::arguments::KeyCommand;
 use super::failure::Failure;
 use super::output::{Align, Table, moment};
 use super::shape::{KeyShape, RemovedKeyShape};
-use super::{Cli, prompt};
-use crate::core::{self, Ctx, Origin};
+use super::{Cli, files, prompt};
+use crate::core::{Ctx, Origin};
 use crate::model::SshKey;
 use crate::model::ssh_key::{self, Checked};
 use crate::model::text::visible_within;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Most bytes of a file or a paste: an `authorized_keys` file of a few hundred keys.
@@ -23,7 +22,12 @@ pub async fn run(cli: &mut Cli, command: KeyCommand) -> Result<(), Failure> {
     match command {
         KeyCommand::Add { file, name } => {
             let text = match file {
-                Some(file) => named_file(cli.source.origin, &file)?,
+                Some(file) => {
+                    let instead = "paste the key on standard input";
+                    let text = files::named(cli.source.origin, "--file", &file, LIMIT, instead)?;
+                    public(text)
+                        .map_err(|reason| Failure::Usage(format!("--file {}: {reason}", file.display())))?
+                }
                 None if cli.output.streams().input_is_terminal => ask(cli, &ctx).await?,
                 None => prompt::all_of_input(LIMIT).await?,
             };
@@ -88,33 +92,40 @@ async fn remove(cli: &mut Cli, ctx: &Ctx, which: &str) -> Result<(), Failure> {
     })
 }
 
-/// What stands in a file that was named on the command line.
-fn named_file(origin: Origin, file: &Path) -> Result<String, Failure> {
-    if origin == Origin::Tenant {
-        let sentence = "no files can be named from here: paste the key on standard input";
-        return Err(core::Error::NotPermitted(sentence.to_owned()).into());
-    }
-    read(file).map_err(|reason| Failure::Usage(format!("--file {}: {reason}", file.display())))
-}
-
 /// The text of a file of keys.
 ///
 /// # Errors
 /// Why there is none, in words.
-pub(super) fn read(path: &Path) -> Result<String, String> {
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-    file.take(LIMIT + 1)
-        .read_to_string(&mut text)
-        .map_err(|error| error.to_string())?;
-    if text.len() as u64 > LIMIT {
-        return Err(format!("longer than {} KiB", LIMIT / 1024));
+fn read(path: &Path) -> Result<String, String> {
+    public(files::read(path, LIMIT)?)
+}
+
+/// The text, if it is no private key.
+fn public(text: String) -> Result<String, String> {
+    match text.contains("PRIVATE KEY-----") {
+        true => {
+            Err("this is the private key; name its public half (usually the same name with .pub)".to_owned())
+        }
+        false => Ok(text),
     }
-    if text.contains("PRIVATE KEY-----") {
-        let reason = "this is the private key; name its public half (usually the same name with .pub)";
-        return Err(reason.to_owned());
+}
+
+/// Public keys given as text, or the lines of a file of such.
+///
+/// # Errors
+/// Those of [`files::named`]; [`Failure::Usage`] if there is none in it.
+pub(super) fn given(origin: Origin, flag: &str, given: &str) -> Result<Vec<String>, Failure> {
+    if ssh_key::looks_like_a_key(given) {
+        return Ok(vec![given.to_owned()]);
     }
-    Ok(text)
+    let refuse = |reason| Failure::Usage(format!("{flag} {given}: {reason}"));
+    let text = files::named(origin, flag, Path::new(given), LIMIT, "give the key itself")?;
+    let text = public(text).map_err(refuse)?;
+    let keys: Vec<_> = ssh_key::lines(&text).map(str::to_owned).collect();
+    if keys.is_empty() {
+        return Err(refuse("there is no key in it".to_owned()));
+    }
+    Ok(keys)
 }
 
 /// A key that lies in the user's folder.
@@ -204,4 +215,36 @@ fn choice(answer: &str, offers: &[Offer]) -> Result<String, Failure> {
         }
     }
     Ok(lines(&chosen))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(text: &str) -> Result<Vec<String>, Failure> {
+        given(Origin::Local, "--ssh-key", text)
+    }
+
+    #[test]
+    fn a_key_is_given_as_text_or_in_a_file() {
+        let text = "ssh-ed25519 AAAA alice";
+        assert_eq!(keys(text).unwrap(), [text]);
+        assert_eq!(given(Origin::Tenant, "--ssh-key", text).unwrap(), [text]);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys.pub");
+        std::fs::write(&file, "# mine\nssh-ed25519 AAAA a\n\nssh-ed25519 BBBB b\n").unwrap();
+        let file = file.to_str().unwrap();
+        assert_eq!(keys(file).unwrap().len(), 2);
+        assert_eq!(given(Origin::Tenant, "--ssh-key", file).unwrap_err().code(), 4);
+    }
+
+    #[test]
+    fn a_private_key_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("id_ed25519");
+        std::fs::write(&file, "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n").unwrap();
+        let refusal = keys(file.to_str().unwrap()).unwrap_err();
+        assert_eq!(refusal.code(), 2);
+        assert!(refusal.to_string().contains(".pub"), "{refusal}");
+    }
 }

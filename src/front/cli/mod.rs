@@ -11,6 +11,7 @@ mod credits;
 mod doctor;
 mod event;
 pub mod failure;
+mod files;
 mod generate;
 mod image;
 mod key;

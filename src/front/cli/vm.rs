@@ -1,12 +1,12 @@
 //! Machines: listing, showing, making, acting, destroying.
 
-use super::arguments::{ActArguments, CreateArguments, VmCommand};
+use super::arguments::{ActArguments, CreateArguments, ProvisionArguments, VmCommand};
 use super::failure::Failure;
 use super::output::{Align, Page, Table, moment, span};
 use super::shape::{self, ActedShape, ForeignShape, MachineShape, OperationShape};
-use super::{Cli, key, note_age, operation, prompt, require_hypervisor};
-use crate::core::{Action, Ctx, Foreign, Machine, NewMachine};
-use crate::model::{Operation, OperationId, OperationKind, VmId, VmStatus, ssh_key};
+use super::{Cli, files, key, note_age, operation, prompt, require_hypervisor};
+use crate::core::{Action, Ctx, Foreign, Machine, NewMachine, seed};
+use crate::model::{Operation, OperationId, OperationKind, Provision, VmId, VmStatus};
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub async fn run(cli: &mut Cli, command: VmCommand) -> Result<(), Failure> {
         VmCommand::List { foreign: false } => list(cli, &ctx).await,
         VmCommand::List { foreign: true } => list_foreign(cli, &ctx).await,
         VmCommand::Show { name } => show(cli, &ctx, &name).await,
-        VmCommand::Create(wanted) => create(cli, &ctx, wanted).await,
+        VmCommand::Create(wanted) => create(cli, &ctx, *wanted).await,
         VmCommand::Start(which) => act(cli, &ctx, which, Action::Start).await,
         VmCommand::Stop {
             act: which,
@@ -193,8 +193,9 @@ async fn create(cli: &mut Cli, ctx: &Ctx, wanted: CreateArguments) -> Result<(),
     require_hypervisor(&view)?;
     let mut ssh_keys = Vec::new();
     for given in &wanted.ssh_key {
-        ssh_keys.extend(keys(given)?);
+        ssh_keys.extend(key::given(cli.source.origin, "--ssh-key", given)?);
     }
+    let provision = provision(cli, wanted.provision, wanted.password_stdin).await?;
     let password = if wanted.password_stdin {
         prompt::lines_of_input(1).await?.swap_remove(0)
     } else if wanted.ask_password {
@@ -213,9 +214,45 @@ async fn create(cli: &mut Cli, ctx: &Ctx, wanted: CreateArguments) -> Result<(),
         password,
         ssh_keys,
         without_own_keys: wanted.no_keys,
+        provision,
     };
     let (vm, operation) = cli.core.create_vm(ctx, machine).await?;
     finish(cli, ctx, vm, operation, wanted.wait.waits()).await
+}
+
+/// What the first boot does; an own document is read from its file or from standard input.
+async fn provision(
+    cli: &Cli,
+    wanted: ProvisionArguments,
+    password_stdin: bool,
+) -> Result<Provision, Failure> {
+    let limit = seed::MAX_DOCUMENT as u64;
+    let user_data = match wanted.user_data.as_deref() {
+        Some("-") if password_stdin => {
+            let sentence = "--user-data - and --password-stdin both want standard input; name a file";
+            return Err(Failure::Usage(sentence.to_owned()));
+        }
+        Some("-") => Some(prompt::all_of_input(limit).await?),
+        Some(file) => {
+            let instead = "give the document on standard input (`-`)";
+            let file = Path::new(file);
+            Some(files::named(
+                cli.source.origin,
+                "--user-data",
+                file,
+                limit,
+                instead,
+            )?)
+        }
+        None => None,
+    };
+    Ok(Provision {
+        locale: wanted.locale,
+        timezone: wanted.timezone,
+        packages: wanted.package,
+        commands: wanted.run,
+        user_data,
+    })
 }
 
 async fn act(cli: &mut Cli, ctx: &Ctx, which: ActArguments, action: Action) -> Result<(), Failure> {
@@ -322,46 +359,5 @@ fn expected(kind: OperationKind) -> Option<VmStatus> {
         Stop | Kill => Some(VmStatus::Stopped),
         Pause => Some(VmStatus::Paused),
         Destroy => None,
-    }
-}
-
-/// Public keys given as text, or the lines of a file of such.
-fn keys(given: &str) -> Result<Vec<String>, Failure> {
-    if ssh_key::looks_like_a_key(given) {
-        return Ok(vec![given.to_owned()]);
-    }
-    let refuse = |reason| Failure::Usage(format!("--ssh-key {given}: {reason}"));
-    let text = key::read(Path::new(given)).map_err(refuse)?;
-    let keys: Vec<_> = ssh_key::lines(&text).map(str::to_owned).collect();
-    if keys.is_empty() {
-        return Err(refuse("there is no key in it".to_owned()));
-    }
-    Ok(keys)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_is_given_as_text_or_in_a_file() {
-        assert_eq!(
-            keys("ssh-ed25519 AAAA alice").unwrap(),
-            ["ssh-ed25519 AAAA alice"]
-        );
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("keys.pub");
-        std::fs::write(&file, "# mine\nssh-ed25519 AAAA a\n\nssh-ed25519 BBBB b\n").unwrap();
-        assert_eq!(keys(file.to_str().unwrap()).unwrap().len(), 2);
-    }
-
-    #[test]
-    fn a_private_key_is_not_taken() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("id_ed25519");
-        std::fs::write(&file, "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n").unwrap();
-        let refusal = keys(file.to_str().unwrap()).unwrap_err();
-        assert_eq!(refusal.code(), 2);
-        assert!(refusal.to_string().contains(".pub"), "{refusal}");
     }
 }

@@ -31,6 +31,12 @@ pub(crate) fn too_small(size: Size) -> bool {
     size.width < SMALLEST.width || size.height < SMALLEST.height
 }
 
+/// Where popups stand.
+pub(crate) fn above_footer(size: Size) -> Rect {
+    let height = size.height.saturating_sub(1);
+    Rect::new(0, 0, size.width, height)
+}
+
 /// The parts of a state's screen.
 pub(crate) fn areas(state: &State) -> Areas {
     let size = state.size();

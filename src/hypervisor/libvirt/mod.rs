@@ -145,7 +145,7 @@ impl Libvirt {
         let folder = pool::path(pool, &self.options.pool)?;
         let log = folder.join(checked_name("log", &spec.log)?);
         let kernel = match &spec.boot {
-            Boot::Disk => None,
+            Boot::Disk | Boot::Uefi => None,
             Boot::Kernel {
                 kernel,
                 initramfs,

@@ -5,7 +5,7 @@
 # What a cloud image has, and what the stories run in it.
 guest_packages=(
   systemd systemd-sysv udev dbus kmod init initramfs-tools zstd
-  iproute2 netbase passwd login e2fsprogs fdisk procps
+  iproute2 netbase passwd login e2fsprogs fdisk procps tzdata
   cloud-init cloud-guest-utils openssh-server qemu-guest-agent sudo
   htop mc dialog tmux vim-tiny less ncurses-base ncurses-term
 )

@@ -7,11 +7,13 @@ mod consoles;
 mod credits;
 mod keys;
 mod nouns;
+mod provision;
 
 pub use consoles::*;
 pub use credits::*;
 pub use keys::*;
 pub use nouns::*;
+pub use provision::*;
 
 use crate::front::cli::shape;
 use crate::model::Theme;

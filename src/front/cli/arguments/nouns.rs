@@ -1,5 +1,7 @@
 //! Commands about machines, operations, images and the log.
 
+use super::ProvisionArguments;
+use crate::core::Firmware;
 use crate::front::cli::shape;
 use crate::model::{EventType, Severity};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -24,7 +26,7 @@ pub enum VmCommand {
     },
     /// Make a machine and start it
     #[command(after_long_help = CREATE_EXAMPLES)]
-    Create(CreateArguments),
+    Create(Box<CreateArguments>),
     /// Power a machine on
     Start(ActArguments),
     /// Ask the guest to power off
@@ -58,6 +60,8 @@ const CREATE_EXAMPLES: &str = "\
 Examples:
   twarga vm create web-1 --image tiny --memory 512 --vcpus 1 --disk 10
   twarga vm create web-1 --ssh-key ~/.ssh/id_ed25519.pub
+  twarga vm create web-1 --image debian-12 --timezone Europe/Berlin --package nginx --run 'systemctl enable nginx'
+  twarga vm create web-1 --image debian-12 --user-data web.yaml
   pass show web-1 | twarga vm create web-1 --user alice --password-stdin --no-wait";
 
 /// What a machine shall be.
@@ -98,6 +102,9 @@ pub struct CreateArguments {
     /// Take that password from the first line of standard input
     #[arg(long)]
     pub password_stdin: bool,
+    /// What its first boot does.
+    #[command(flatten)]
+    pub provision: ProvisionArguments,
     /// Whether to wait.
     #[command(flatten)]
     pub wait: WaitArguments,
@@ -195,6 +202,9 @@ pub enum ImageCommand {
         /// What it is; without, what its header shows
         #[arg(long, value_parser = ["qcow2", "raw", "vmdk", "vdi", "vhdx"])]
         format: Option<String>,
+        /// What boots it, which its header does not say; `either` boots by BIOS
+        #[arg(long, default_value = "either", value_parser = firmware())]
+        firmware: Firmware,
         /// SHA-256 that its bytes must have
         #[arg(long, value_name = "HEX")]
         sha256: Option<String>,
@@ -265,6 +275,14 @@ impl WaitArguments {
 /// A page of a list: the store reads at most so many rows in one view.
 fn limit() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=10_000)
+}
+
+fn firmware() -> impl TypedValueParser<Value = Firmware> {
+    PossibleValuesParser::new(["bios", "uefi", "either"]).map(|word| match word.as_str() {
+        "bios" => Firmware::Bios,
+        "uefi" => Firmware::Uefi,
+        _ => Firmware::Either,
+    })
 }
 
 fn severity() -> impl TypedValueParser<Value = Severity> {

@@ -68,6 +68,7 @@ pub async fn run(cli: &mut Cli, command: ImageCommand) -> Result<(), Failure> {
             user,
             title,
             format,
+            firmware,
             sha256,
         } => {
             let expect = sha256.map(|hex| format!("sha256:{hex}").parse()).transpose();
@@ -77,6 +78,7 @@ pub async fn run(cli: &mut Cli, command: ImageCommand) -> Result<(), Failure> {
                 title,
                 format: format.as_deref().and_then(Format::parse),
                 default_user: user,
+                firmware,
                 expect: expect.map_err(|error: NoDigest| Failure::Usage(error.to_string()))?,
             };
             bring(cli, "the same command goes on", async |core, told| {

@@ -27,6 +27,8 @@ pub enum Focus {
     Number,
     /// A choice in a form.
     Choice,
+    /// A document of several lines in a form.
+    Editor,
     /// The filter of the machines.
     Filter,
     /// The command palette.
@@ -100,6 +102,7 @@ pub enum Command {
     Lock,
     SignOut,
     SwitchDoor,
+    FirstBoot,
     NextField,
     PreviousField,
     More,

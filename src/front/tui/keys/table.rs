@@ -29,10 +29,12 @@ const LINES: &[Focus] = &[
     Focus::Palette,
     Focus::ConsoleSearch,
 ];
+const EDITOR: &[Focus] = &[Focus::Editor];
 const TYPED: &[Focus] = &[
     Focus::Text,
     Focus::Number,
     Focus::Choice,
+    Focus::Editor,
     Focus::Filter,
     Focus::Palette,
     Focus::ConsoleSearch,
@@ -44,6 +46,7 @@ pub(super) const ANYWHERE: &[Focus] = &[
     Focus::Text,
     Focus::Number,
     Focus::Choice,
+    Focus::Editor,
     Focus::Filter,
     Focus::Palette,
     Focus::Help,
@@ -164,6 +167,12 @@ pub static TABLE: &[Binding] = &[
     row(C::More, &[code(KeyCode::Right), ch(' '), ch('+'), ch('l')], "next", "the next choice", &[Focus::Choice]).shown().section(ASKING),
     row(C::Less, &[code(KeyCode::Left), ch('-'), ch('h')], "previous", "the previous choice", &[Focus::Choice]).shown().section(ASKING),
     row(C::Edit, &[code(KeyCode::Left), code(KeyCode::Right), code(KeyCode::Home), code(KeyCode::End), code(KeyCode::Backspace), code(KeyCode::Delete), ctrl('a'), ctrl('e'), ctrl('u'), ctrl('k'), ctrl('w')], "edit", "move in the line and delete: a character, to the start (Ctrl-U) or end (Ctrl-K), a word (Ctrl-W)", LINES).section(ASKING),
+    row(C::FirstBoot, &[ctrl('f')], "first boot", "what cloud-init does at a new machine's first boot, and back to the machine", &[Focus::Text, Focus::Number, Focus::Choice, Focus::Editor]).unless(why::first_boot).section(ASKING),
+    row(C::NextField, &[code(KeyCode::Tab)], "next field", "to the next field (from a document)", EDITOR).shown().section(ASKING),
+    row(C::PreviousField, &[code(KeyCode::BackTab)], "previous field", "to the previous field (from a document)", EDITOR).section(ASKING),
+    row(C::Edit, &[ctrl('u')], "undo", "take the last change of the document back", EDITOR).shown().section(ASKING),
+    row(C::Edit, &[ctrl('r')], "redo", "make it again", EDITOR).shown().section(ASKING),
+    row(C::Edit, &[code(KeyCode::Enter), code(KeyCode::Up), code(KeyCode::Down), code(KeyCode::Left), code(KeyCode::Right), code(KeyCode::PageUp), code(KeyCode::PageDown), code(KeyCode::Home), code(KeyCode::End), code(KeyCode::Backspace), code(KeyCode::Delete), ctrl('a'), ctrl('e'), ctrl('k'), ctrl('w')], "edit", "write in the document: break the line, move, delete a character, to the line's end (Ctrl-K), a word (Ctrl-W)", EDITOR).section(ASKING),
     row(C::SwitchDoor, &[ctrl('n')], "register or sign in", "make a new account, or sign in to one", &[Focus::Door]).shown().unless(why::switch_door).section(ASKING),
     row(C::Yes, &[ch('y'), code(KeyCode::Enter)], "yes", "do it", &[Focus::Confirm]).shown().section(ASKING),
     row(C::No, &[ch('n'), code(KeyCode::Esc), ch('q')], "no", "leave it", &[Focus::Confirm]).shown().section(ASKING),

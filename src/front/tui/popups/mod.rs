@@ -4,6 +4,7 @@
 pub(crate) mod confirm;
 pub(crate) mod consoles;
 pub(crate) mod destroy;
+pub(crate) mod first_boot;
 pub(crate) mod help;
 pub(crate) mod messages;
 pub(crate) mod new_vm;
@@ -40,7 +41,7 @@ impl Popup {
     /// What has the keyboard in it.
     pub(crate) fn focus(&self) -> Focus {
         match self {
-            Self::NewVm(it) => it.form.focus_kind(),
+            Self::NewVm(it) => it.focus_kind(),
             Self::Destroy(_) => Focus::Text,
             Self::Confirm(_) => Focus::Confirm,
             Self::Operations(_) => Focus::Operations,

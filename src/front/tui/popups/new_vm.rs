@@ -1,5 +1,9 @@
-//! The form for a new machine: every field is checked as it is typed.
+//! The form for a new machine: every field is checked as it is typed. Its second page is
+//! [`FirstBoot`].
 
+mod pages;
+
+use super::first_boot::FirstBoot;
 use crate::core::{Allowance, Error, NewMachine, Purse, Result, View};
 use crate::front::tui::event::{Effect, Entered};
 use crate::front::tui::state::State;
@@ -26,6 +30,9 @@ const KEYS: usize = 7;
 #[derive(Clone, Debug)]
 pub(crate) struct NewVm {
     pub(crate) form: Form,
+    boot: FirstBoot,
+    /// The second page is shown.
+    on_boot: bool,
     images: Vec<Image>,
     allowance: Option<Allowance>,
     error: Option<String>,
@@ -64,6 +71,8 @@ impl Default for NewVm {
         ]);
         Self {
             form,
+            boot: FirstBoot::default(),
+            on_boot: false,
             images: Vec::new(),
             allowance: None,
             error: None,
@@ -152,6 +161,7 @@ impl NewVm {
             password: self.form.text(PASSWORD).to_owned(),
             ssh_keys: self.keys(),
             without_own_keys: false,
+            provision: self.boot.provision(),
         }
     }
 
@@ -187,6 +197,7 @@ impl NewVm {
         };
         let errors = self.form.fields.iter().map(|it| first(it.field)).collect();
         self.form.judge(errors);
+        self.boot.judge(&problems);
         self.hint();
     }
 
@@ -237,49 +248,50 @@ impl NewVm {
         }
         self.form.message = None;
         self.judge(view, me);
-        if !self.form.accepts() {
+        let fits = self.form.accepts();
+        self.on_boot = fits && !self.boot.accepts();
+        if !fits || self.on_boot {
             return None;
         }
-        self.form.busy = Some("asking for the machine");
+        self.set_busy(Some("asking for the machine"));
         Some(Effect::Create(Box::new(self.asked())))
     }
 
     /// The core said no.
     pub(crate) fn refused(&mut self, error: &Error) {
-        self.form.busy = None;
+        self.set_busy(None);
         match error {
-            Error::Invalid(errors) => self.form.refuse(errors),
+            Error::Invalid(errors) => self.refuse(errors),
             other => self.form.message = Some(words::of(other)),
         }
     }
 
     pub(super) fn draw(&self, state: &State, screen: Rect, buffer: &mut Buffer) -> Option<(u16, u16)> {
         let look = state.look();
-        let inside = popup(buffer, screen, (88, 15), "New machine", &look);
-        let gap = u16::from(inside.height >= 12);
+        if self.on_boot {
+            return self.draw_first_boot(screen, buffer, &look);
+        }
+        let inside = popup(buffer, screen, (88, 16), "New machine", &look);
+        let gap = u16::from(inside.height >= 13);
         let fields_area = Rect {
             y: inside.y + gap,
-            height: inside.height.saturating_sub(2 + gap),
+            height: inside.height.saturating_sub(3 + gap),
             ..inside
         };
         let (cursor, _) = fields::draw(&self.form, fields_area, buffer, &look);
         let below = Rect {
             y: fields_area.bottom(),
-            height: 2.min(inside.height),
+            height: 3.min(inside.height),
             ..inside
         };
+        self.draw_summary(row(below, 0), buffer, &look);
         let view = state.session().and_then(|it| it.view.as_deref());
-        let (text, style) = if let Some(busy) = self.form.busy {
-            (format!("{busy} …"), look.accent)
-        } else if let Some(message) = self.form.message.as_ref().or(self.error.as_ref()) {
-            (message.clone(), look.bad)
-        } else if let Some(reason) = fields::tight_reason(&self.form, fields_area) {
-            (format!("✗ {reason}"), look.bad)
-        } else {
-            (format!("{}\n{}", self.price(view), self.quota()), look.dim)
+        let (text, style) = match fields::tight_reason(&self.form, fields_area) {
+            Some(reason) if self.form.busy.is_none() => (format!("✗ {reason}"), look.bad),
+            _ => self.remark(view, &look),
         };
         let lines = text.lines().flat_map(|line| wrap(line, below.width));
-        for (line, at) in lines.zip(0..below.height) {
+        for (line, at) in lines.zip(1..below.height) {
             Pen::new(buffer, row(below, at)).put(&line, style);
         }
         cursor

@@ -33,6 +33,7 @@ impl State {
                     door.switch();
                 }
             }
+            C::FirstBoot => self.turn_page(),
             C::NextField | C::PreviousField | C::More | C::Less | C::Edit => self.in_form(command, key),
             C::Back => self.back(),
             C::Yes => self.yes(wanted),
@@ -207,14 +208,25 @@ impl State {
         }
     }
 
+    fn turn_page(&mut self) {
+        if let Some(Popup::NewVm(form)) = self.session_mut().and_then(|it| it.popups.last_mut()) {
+            form.turn_page();
+        }
+    }
+
     fn back(&mut self) {
         let Some(session) = self.session_mut() else { return };
         if session.popups.is_empty() && matches!(session.consoles.mode, Mode::Search(_)) {
             session.consoles.mode = Mode::Live;
             return;
         }
+        if let Some(Popup::NewVm(form)) = session.popups.last_mut()
+            && form.leave_first_boot()
+        {
+            return;
+        }
         match session.popups.last() {
-            Some(Popup::NewVm(form)) if form.form.is_changed() => {
+            Some(Popup::NewVm(form)) if form.is_changed() => {
                 session.popups.push(Popup::Confirm(confirm::Confirm::discard()));
             }
             Some(_) => drop(session.popups.pop()),

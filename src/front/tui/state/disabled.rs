@@ -106,6 +106,15 @@ pub(crate) fn nothing_to_accept(state: &State) -> Option<String> {
     asking.then(|| "twarga is being asked".to_owned())
 }
 
+/// Only a new machine has a first boot.
+pub(crate) fn first_boot(state: &State) -> Option<String> {
+    let top = state.session().and_then(|session| session.popups.last());
+    match top {
+        Some(Popup::NewVm(_)) => None,
+        _ => Some("only for a new machine".to_owned()),
+    }
+}
+
 pub(crate) fn switch_door(state: &State) -> Option<String> {
     match state.screen() {
         Screen::Door(door) => match door.door {

@@ -29,6 +29,7 @@ use super::console::SCROLLBACK;
 use super::event::{Effect, Event, Exit};
 use super::keys::{self, Focus};
 use super::layout;
+use super::popups::Popup;
 use super::theme::{Look, look};
 use crate::model::{Role, Theme};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -302,6 +303,9 @@ impl State {
         let body = layout::areas(self).body;
         if let Screen::Session(session) = &mut self.screen {
             session.settle(body, self.notices.all().len());
+            if let Some(Popup::NewVm(new)) = session.popups.last_mut() {
+                new.settle(layout::above_footer(self.size));
+            }
         }
     }
 

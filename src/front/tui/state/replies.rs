@@ -261,7 +261,7 @@ impl State {
                     lock.form.busy = None;
                 }
                 if let Some(Popup::NewVm(new)) = session.popups.last_mut() {
-                    new.form.busy = None;
+                    new.set_busy(None);
                 }
             }
         }

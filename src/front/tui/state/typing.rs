@@ -18,6 +18,10 @@ impl State {
         {
             match session.popups.last_mut() {
                 Some(Popup::Palette(list)) => return list.edit(key),
+                Some(Popup::NewVm(new)) if new.on_first_boot() => {
+                    new.on_page(|page| page.command(command, key));
+                    return self.judge();
+                }
                 None if matches!(session.consoles.mode, Mode::Search(_)) => {
                     if let Mode::Search(input) = &mut session.consoles.mode {
                         form::edit(input, key);
@@ -50,6 +54,10 @@ impl State {
         {
             match session.popups.last_mut() {
                 Some(Popup::Palette(list)) => return list.insert(c),
+                Some(Popup::NewVm(new)) if new.on_first_boot() => {
+                    new.on_page(|page| page.insert(c));
+                    return self.judge();
+                }
                 None if matches!(session.consoles.mode, Mode::Search(_)) => {
                     if let Mode::Search(input) = &mut session.consoles.mode
                         && input.value().len() < LONGEST_LINE
@@ -75,6 +83,14 @@ impl State {
 
     /// Takes a pasted text where the keyboard is.
     pub(super) fn paste(&mut self, text: &str) {
+        if let Some(session) = self.session_mut()
+            && session.lock.is_none()
+            && let Some(Popup::NewVm(new)) = session.popups.last_mut()
+            && new.on_first_boot()
+        {
+            new.paste(text);
+            return self.judge();
+        }
         let refused = match self.form_mut() {
             Some(form) => form.paste(text).err(),
             None => {
