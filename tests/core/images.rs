@@ -6,13 +6,13 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use twarga::core::{Action, Core, Ctx, Error, Import, Keeper, KeeperKind, LogQuery, NewMachine, Soundness};
-use twarga::model::{OperationId, OperationState, Readiness, VmId};
+use twarga::model::{Operation, OperationId, OperationState, Readiness, VmId};
 
-const SIZE: usize = 3 << 20;
+pub const SIZE: usize = 3 << 20;
 
 /// An empty qcow2 of so many GiB as `qemu-img` makes it, and bytes behind it.
 pub fn image(gib: u64) -> Vec<u8> {
@@ -31,7 +31,7 @@ pub fn image(gib: u64) -> Vec<u8> {
 }
 
 /// The operator's document with one image that a server has.
-fn offered(bench: &Bench, server: &Server, path: &str, bytes: &[u8]) {
+pub fn offered(bench: &Bench, server: &Server, path: &str, bytes: &[u8]) {
     let sha256: String = Sha256::digest(bytes)
         .iter()
         .map(|it| format!("{it:02x}"))
@@ -49,7 +49,7 @@ fn offered(bench: &Bench, server: &Server, path: &str, bytes: &[u8]) {
     std::fs::write(bench.state_dir().join("images.toml"), own).unwrap();
 }
 
-async fn serving(bytes: &[u8]) -> Server {
+pub async fn serving(bytes: &[u8]) -> Server {
     let bytes = bytes.to_vec();
     Server::start(move |request| Reply::file(request, &bytes, "\"one\"")).await
 }
@@ -61,12 +61,18 @@ fn debian(name: &str) -> NewMachine {
     }
 }
 
-async fn ask(core: &Core, ctx: &Ctx, name: &str) -> (VmId, OperationId) {
+pub async fn ask(core: &Core, ctx: &Ctx, name: &str) -> (VmId, OperationId) {
     core.create_vm(ctx, debian(name)).await.unwrap()
 }
 
+/// Downloads the image, and how that ended.
+pub async fn pull(core: &Core, ctx: &Ctx) -> Operation {
+    let operation = core.pull_image(ctx, "debian").await.unwrap();
+    finish(core, ctx, operation).await
+}
+
 /// What lies in the library, by name.
-fn library(bench: &Bench) -> Vec<String> {
+pub fn library(bench: &Bench) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(bench.state_dir().join("images")) else {
         return Vec::new();
     };
@@ -77,7 +83,7 @@ fn library(bench: &Bench) -> Vec<String> {
     names
 }
 
-fn pool(bench: &Bench) -> Vec<String> {
+pub fn pool(bench: &Bench) -> Vec<String> {
     let volumes = bench.sim.inventory().volumes;
     volumes
         .into_iter()
@@ -122,7 +128,9 @@ async fn a_machine_from_an_image_elsewhere_downloads_it_once() {
     // Removed only when nobody stands on it any more.
     let refused = core.remove_image(&alice, "debian").await.unwrap_err();
     assert!(
-        refused.to_string().contains("2 machines stand on debian"),
+        refused
+            .to_string()
+            .contains("debian is needed by alice/web-1, alice/web-2"),
         "{refused}"
     );
     for (vm, _) in [one, two] {
@@ -159,11 +167,10 @@ async fn an_image_that_is_not_what_was_promised_makes_no_machine_and_leaves_noth
     hostile[15] = 200;
     let server = serving(&hostile).await;
     offered(&bench, &server, "/hostile.qcow2", &hostile);
-    let refused = core
-        .pull_image(&alice, "debian", &mut |_, _| {})
-        .await
-        .unwrap_err();
-    assert!(refused.to_string().contains("backing file"), "{refused}");
+    let refused = pull(&core, &alice).await;
+    assert_eq!(refused.state, OperationState::Failed);
+    let error = refused.error.unwrap();
+    assert!(error.contains("backing file"), "{error}");
     assert_eq!(library(&bench), Vec::<String>::new());
 
     // Larger than the disk that was asked for.
@@ -181,7 +188,7 @@ async fn an_image_that_is_not_what_was_promised_makes_no_machine_and_leaves_noth
 }
 
 /// A server that stops in the middle until it is told to go on.
-async fn halting(bytes: &[u8]) -> (Server, Arc<AtomicBool>) {
+pub async fn halting(bytes: &[u8]) -> (Server, Arc<AtomicBool>) {
     let (bytes, goes_on) = (bytes.to_vec(), Arc::new(AtomicBool::new(false)));
     let told = goes_on.clone();
     let script = move |request: &Request| {
@@ -195,7 +202,7 @@ async fn halting(bytes: &[u8]) -> (Server, Arc<AtomicBool>) {
 }
 
 /// Waits until half of the image is here.
-async fn half(bench: &Bench) {
+pub async fn half(bench: &Bench) {
     let began = Instant::now();
     loop {
         let folder = bench.state_dir().join("images");
@@ -211,7 +218,7 @@ async fn half(bench: &Bench) {
     }
 }
 
-fn went_on(server: &Server) -> bool {
+pub fn went_on(server: &Server) -> bool {
     let last = server.seen().last().and_then(Request::from);
     last.is_some_and(|from| from >= SIZE / 2)
 }
@@ -266,19 +273,19 @@ async fn an_image_that_was_pulled_is_not_asked_for_again() {
     let packed = packer.finish().unwrap();
     let server = serving(&packed).await;
     offered(&bench, &server, "/debian.qcow2.gz", &packed);
-    let stages = Mutex::new(Vec::new());
-    let mut told = |stage: twarga::core::Stage, _| stages.lock().unwrap().push(stage.as_str());
-    let local = core.pull_image(&bob, "debian", &mut told).await.unwrap();
+    let pulled = pull(&core, &bob).await;
+    assert_eq!(pulled.state, OperationState::Done, "{pulled:?}");
+    let local = core.local_image(&bob, "debian").await.unwrap().unwrap();
     assert_eq!(
         (local.size, local.virtual_size),
         (SIZE as u64, 2 << 30),
         "unpacked"
     );
-    let stages = stages.into_inner().unwrap();
-    for stage in ["downloading", "unpacking"] {
-        assert!(stages.contains(&stage), "{stages:?}");
-    }
-    core.pull_image(&alice, "debian", &mut |_, _| {}).await.unwrap();
+    let again = pull(&core, &alice).await;
+    assert_eq!(
+        again.steps[0].error.as_deref(),
+        Some("the newest was here already")
+    );
     let (_, operation) = ask(&core, &alice, "web-1").await;
     let done = finish(&core, &alice, operation).await;
     assert_eq!(done.state, OperationState::Done, "{done:?}");
@@ -437,7 +444,7 @@ async fn images_are_verified_and_what_nobody_needs_is_removed() {
     // A newer version; the old one is a machine's.
     let server = serving(&new).await;
     offered(&bench, &server, "/debian.qcow2", &new);
-    core.pull_image(&alice, "debian", &mut |_, _| {}).await.unwrap();
+    assert_eq!(pull(&core, &alice).await.state, OperationState::Done);
     // The newest comes first; the other one is in the pool, whose bytes the simulator does not keep.
     let found = core.verify_image(&alice, "debian", &mut |_| {}).await.unwrap();
     assert_eq!((found.len(), &found[0].1), (2, &Soundness::Sound));

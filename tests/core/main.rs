@@ -19,3 +19,4 @@ mod keepers;
 mod keys;
 mod machines;
 mod permissions;
+mod pulls;

@@ -116,8 +116,8 @@ pub fn operation(id: i64, kind: OperationKind, vm: &Machine) -> Operation {
     Operation {
         id: OperationId(id),
         kind,
-        vm: vm.vm.id,
-        vm_name: vm.vm.name.to_string(),
+        vm: Some(vm.vm.id),
+        name: vm.vm.name.to_string(),
         owner: vm.vm.owner,
         actor: ALICE,
         state: OperationState::Running,

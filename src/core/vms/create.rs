@@ -52,7 +52,7 @@ impl Step for Reserve {
 
     fn undo<'a>(&'a self, job: &'a Job, _: &'a Value) -> Work<'a, ()> {
         Box::pin(async move {
-            let id = job.vm;
+            let id = job.vm()?;
             job.write(move |writer| match writer.vm(id)? {
                 Some(_) => Ok(writer.remove_vm(id)?),
                 None => Ok(()),

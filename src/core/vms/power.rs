@@ -64,8 +64,10 @@ fn settle_paused(writer: &Writer<'_>, operation: &Operation) -> store::Result<()
 /// Notes what the operation made of the machine, so that the reconciler does not take it for a
 /// change from outside. After a failure libvirt says what is.
 fn settle(writer: &Writer<'_>, operation: &Operation, status: VmStatus) -> store::Result<()> {
-    if operation.state == OperationState::Done {
-        writer.set_vm_status(operation.vm, status, None)?;
+    if operation.state == OperationState::Done
+        && let Some(vm) = operation.vm
+    {
+        writer.set_vm_status(vm, status, None)?;
     }
     log::outcome(writer, operation)
 }

@@ -20,7 +20,7 @@ const BANNER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The operation's machine.
 pub async fn machine(job: &Job) -> Result<Vm, Stop> {
-    let id = job.vm;
+    let id = job.vm()?;
     let vm = job.core().read(move |reader| Ok(reader.vm(id)?)).await?;
     vm.ok_or_else(|| {
         Stop::Failed(Error::NotFound {

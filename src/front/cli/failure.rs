@@ -228,7 +228,7 @@ fn advice(error: &core::Error) -> Option<String> {
 }
 
 fn unsuccessful(operation: &Operation) -> String {
-    let what = format!("{} {}", operation.kind, operation.vm_name);
+    let what = format!("{} {}", operation.kind, operation.subject());
     let why = operation.error.as_deref().unwrap_or("no reason was recorded");
     match operation.state {
         OperationState::Cancelled => format!("{what} was cancelled and undone: {why}"),

@@ -4,7 +4,7 @@ use super::Cli;
 use super::arguments::OpCommand;
 use super::failure::Failure;
 use super::output::{Align, Page, Table, moment};
-use super::progress::{ProgressLine, sentence};
+use super::progress::{Followed, ProgressLine, sentence};
 use super::shape::OperationShape;
 use crate::core::{Ctx, Keeper, KeeperKind, Keeping, OperationQuery};
 use crate::front::signals::Ending;
@@ -56,8 +56,9 @@ pub async fn follow(cli: &mut Cli, ctx: &Ctx, id: OperationId) -> Result<Operati
     let keeper = Keeper::start(&cli.core, KeeperKind::Command);
     let outcome = {
         let mut line = ProgressLine::new(&mut cli.output);
+        let mut followed = Followed::new();
         tokio::select! {
-            done = cli.core.wait(ctx, id, |operation| line.show(&sentence(operation))) => done.map_err(Failure::from),
+            done = cli.core.wait(ctx, id, |operation| line.show(&followed.sentence(operation))) => done.map_err(Failure::from),
             () = ending.asked() => Err(Failure::Interrupted),
         }
     };
@@ -106,7 +107,7 @@ fn describe(page: &mut Page, operation: &Operation) {
     page.pairs(&[
         ("operation", operation.id.to_string()),
         ("kind", operation.kind.to_string()),
-        ("machine", operation.vm_name.clone()),
+        ("what", operation.subject()),
         ("state", operation.state.to_string()),
         ("error", operation.error.clone().unwrap_or_default()),
         ("asked", moment(operation.created_at)),
@@ -136,7 +137,7 @@ fn table(operations: &[Operation]) -> Table {
         ("ID", Align::Right),
         ("ASKED", Align::Left),
         ("KIND", Align::Left),
-        ("MACHINE", Align::Left),
+        ("WHAT", Align::Left),
         ("STATE", Align::Left),
         ("", Align::Left),
     ]);
@@ -150,7 +151,7 @@ fn table(operations: &[Operation]) -> Table {
             operation.id.to_string(),
             moment(operation.created_at),
             operation.kind.to_string(),
-            operation.vm_name.clone(),
+            operation.subject(),
             operation.state.to_string(),
             remark,
         ]);

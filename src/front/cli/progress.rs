@@ -1,12 +1,13 @@
 //! One line on a terminal that says how far an operation is, redrawn in place; in a pipe nothing.
 
-use super::output::{Output, bytes};
+use super::output::{Output, bytes, span};
 use crate::model::text::visible_within;
-use crate::model::{Operation, OperationState};
+use crate::model::{Operation, OperationState, Pace, Progress};
+use std::time::Instant;
 
 /// What an operation is doing: `create web-1: step 3 of 8, volume, 12.0 MiB of 19.0 MiB`.
 pub fn sentence(operation: &Operation) -> String {
-    let what = format!("{} {}", operation.kind, operation.vm_name);
+    let what = format!("{} {}", operation.kind, operation.subject());
     match operation.state {
         OperationState::Queued => format!("{what}: waits for a keeper"),
         OperationState::Undoing => match operation.current_step() {
@@ -28,6 +29,51 @@ pub fn sentence(operation: &Operation) -> String {
             format!("{what}: step {at} of {of}, {}{amount}", step.name)
         }
         state => format!("{what}: {state}"),
+    }
+}
+
+/// `, 1.2 MiB/s, 6s left`, as far as that is known.
+pub fn pace_words(progress: Progress, pace: &Pace) -> String {
+    let mut words = String::new();
+    if let Some(rate) = pace.rate() {
+        words.push_str(&format!(", {}/s", bytes(rate as u64)));
+    }
+    if let Some(left) = progress.total.and_then(|total| pace.left(total)) {
+        let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
+        words.push_str(&format!(", {} left", span(seconds)));
+    }
+    words
+}
+
+/// How an operation that is followed goes on: what it does, how fast, and how long it will take.
+pub struct Followed {
+    began: Instant,
+    pace: Pace,
+    steps: usize,
+}
+
+impl Followed {
+    /// Nothing was seen yet.
+    pub fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            pace: Pace::default(),
+            steps: 0,
+        }
+    }
+
+    /// The sentence for what is seen now.
+    pub fn sentence(&mut self, operation: &Operation) -> String {
+        let mut line = sentence(operation);
+        if operation.steps.len() != self.steps || operation.progress.is_none() {
+            self.steps = operation.steps.len();
+            self.pace = Pace::default();
+        }
+        if let Some(progress) = operation.progress {
+            self.pace.saw(self.began.elapsed(), progress.done);
+            line.push_str(&pace_words(progress, &self.pace));
+        }
+        line
     }
 }
 

@@ -182,7 +182,10 @@ impl State {
             return None;
         };
         let operation = list.selected(session.view.as_deref())?;
-        Some((operation.id, format!("{} {}", operation.kind, operation.vm_name)))
+        Some((
+            operation.id,
+            format!("{} {}", operation.kind, operation.subject()),
+        ))
     }
 
     pub(super) fn close(&mut self) {

@@ -194,7 +194,7 @@ impl State {
             Err(Error::NotFound { .. }) => return,
             Err(error) => return self.fail(&format!("operation {id}"), &error, wanted),
         };
-        let name = &operation.vm_name;
+        let name = &operation.subject();
         match operation.state {
             OperationState::Done => self.tell(Level::Good, format!("{name}: {}", past(operation.kind))),
             OperationState::Failed => {

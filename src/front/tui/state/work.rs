@@ -46,7 +46,9 @@ impl Work {
         }
         for operation in view.operations.iter().filter(|it| it.actor == me) {
             self.accepted(operation.id);
-            self.stuck.remove(&operation.vm);
+            if let Some(vm) = operation.vm {
+                self.stuck.remove(&vm);
+            }
         }
         self.paces.retain(|id, _| active.contains(id));
         for operation in &view.operations {
@@ -89,7 +91,7 @@ impl Work {
     /// An operation failed.
     pub(crate) fn failed(&mut self, operation: &Operation) {
         if matches!(operation.kind, OperationKind::Stop | OperationKind::Restart) && self.stuck.len() < MOST {
-            self.stuck.insert(operation.vm);
+            self.stuck.extend(operation.vm);
         }
     }
 
@@ -110,6 +112,7 @@ pub(crate) fn past(kind: OperationKind) -> &'static str {
         OperationKind::Pause => "paused",
         OperationKind::Resume => "resumed",
         OperationKind::Destroy => "destroyed; nothing of it is left",
+        OperationKind::Pull => "on this host",
     }
 }
 
@@ -124,6 +127,7 @@ pub(crate) fn present(kind: OperationKind) -> &'static str {
         OperationKind::Pause => "pausing",
         OperationKind::Resume => "resuming",
         OperationKind::Destroy => "destroying",
+        OperationKind::Pull => "downloading",
     }
 }
 
