@@ -6,6 +6,7 @@ mod consoles;
 mod fixtures;
 #[cfg(test)]
 mod hostile;
+mod images;
 #[cfg(test)]
 mod machines;
 #[cfg(test)]

@@ -49,6 +49,8 @@ pub enum Focus {
     Consoles,
     /// The list of recordings.
     Recordings,
+    /// The list of images.
+    Images,
     /// A recording being played.
     Replay,
     /// A guest's terminal: every key but the leader goes there.
@@ -135,6 +137,12 @@ pub enum Command {
     CopySelect(SelectionKind),
     CopyTake,
     CopyEnd,
+    Images,
+    ImageFilter,
+    PullImage,
+    VerifyImage,
+    RemoveImage,
+    CleanImages,
     Recordings,
     RemoveRecording,
     ReplayPause,

@@ -18,6 +18,7 @@ impl State {
         {
             match session.popups.last_mut() {
                 Some(Popup::Palette(list)) => return list.edit(key),
+                Some(Popup::Images(list)) if list.filtering => return form::edit(&mut list.filter, key),
                 None if matches!(session.consoles.mode, Mode::Search(_)) => {
                     if let Mode::Search(input) = &mut session.consoles.mode {
                         form::edit(input, key);
@@ -50,6 +51,12 @@ impl State {
         {
             match session.popups.last_mut() {
                 Some(Popup::Palette(list)) => return list.insert(c),
+                Some(Popup::Images(list)) if list.filtering => {
+                    if list.filter.value().len() < LONGEST_LINE {
+                        list.filter.handle(InputRequest::InsertChar(c));
+                    }
+                    return;
+                }
                 None if matches!(session.consoles.mode, Mode::Search(_)) => {
                     if let Mode::Search(input) = &mut session.consoles.mode
                         && input.value().len() < LONGEST_LINE

@@ -236,6 +236,10 @@ pub(crate) fn progress_words(session: &Session, operation: &Operation) -> String
         }
         if let Some(rate) = session.work.rate(operation.id) {
             words.push_str(&format!(" {}", units::rate(Some(rate))));
+            if let Some(left) = progress.total.and_then(|it| it.checked_sub(progress.done)) {
+                let seconds = (left as f64 / rate).ceil();
+                words.push_str(&format!(" {} left", units::span(seconds as i64)));
+            }
         }
     }
     words
