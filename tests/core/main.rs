@@ -20,3 +20,4 @@ mod keys;
 mod machines;
 mod permissions;
 mod pulls;
+mod signatures;
