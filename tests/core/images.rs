@@ -502,3 +502,52 @@ async fn every_address_of_the_catalogue_is_tried() {
         "nothing else is reached here"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_names_no_files_and_learns_nothing_of_them() {
+    let bench = Bench::new();
+    let (core, _keeper, _alice) = bench.kept().await;
+    let folder = tempfile::tempdir().unwrap();
+    let here = made(folder.path(), "qcow2");
+    let server = serving(&std::fs::read(&here).unwrap()).await;
+    let tenant = core.sign_in(TENANT, "alice", PASSWORD).await.unwrap().ctx;
+    let refusal = async |from: &str| {
+        let mut told = |_, _| {};
+        let asked = core.import_image(&tenant, import(from.to_owned(), "evil"), &mut told);
+        asked.await.unwrap_err()
+    };
+    // An admin, even: it is where they sit that counts. One that is there and one that is not are told
+    // alike.
+    let address = server.url("/disk.qcow2");
+    for from in [
+        here.as_str(),
+        "/nowhere",
+        "../../etc/shadow",
+        "file:///etc/shadow",
+        &address,
+    ] {
+        let refused = refusal(from).await;
+        assert!(matches!(refused, Error::NotPermitted(_)), "{from}: {refused}");
+        assert_eq!(
+            refused.to_string(),
+            refusal("/nowhere").await.to_string(),
+            "{from}"
+        );
+    }
+    assert_eq!(server.seen().len(), 0, "nothing was fetched");
+    assert_eq!(library(&bench), Vec::<String>::new());
+    // A key is its text: a path is none, and is not looked for.
+    let key = folder.path().join("key.pub");
+    std::fs::write(&key, include_str!("../fixtures/keys/ed25519.pub")).unwrap();
+    let refused = core.add_ssh_keys(&tenant, key.to_str().unwrap(), None).await;
+    assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+    let mut machine = small("web-1");
+    machine.ssh_keys = vec![key.to_str().unwrap().to_owned()];
+    let refused = core.create_vm(&tenant, machine).await;
+    assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+    // Nor is an image one: only ids and other names of the catalogue are.
+    let mut machine = small("web-1");
+    machine.image = here;
+    let refused = core.create_vm(&tenant, machine).await;
+    assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+}
