@@ -551,3 +551,81 @@ async fn a_tenant_names_no_files_and_learns_nothing_of_them() {
     let refused = core.create_vm(&tenant, machine).await;
     assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_files_digest_counts_and_only_a_file_is_one() {
+    let bench = Bench::new();
+    let (core, _keeper, alice) = bench.kept().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut wanted = import(made(folder.path(), "qcow2"), "appliance");
+    wanted.expect = Some(format!("sha256:{}", "00".repeat(32)).parse().unwrap());
+    let refused = core
+        .import_image(&alice, wanted, &mut |_, _| {})
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("not sha256:00"), "{refused}");
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    for path in [pipe.as_path(), folder.path()] {
+        let from = path.to_str().unwrap().to_owned();
+        let refused = core
+            .import_image(&alice, import(from, "appliance"), &mut |_, _| {})
+            .await
+            .unwrap_err();
+        assert!(refused.to_string().contains("not a regular file"), "{refused}");
+    }
+    assert_eq!(library(&bench), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_stays_for_a_machine_that_is_about_to_stand_on_it_and_comes_again_when_lost() {
+    let bench = Bench::new();
+    let (core, keeper, alice) = bench.kept().await;
+    let bytes = image(2);
+    let server = serving(&bytes).await;
+    offered(&bench, &server, "/debian.qcow2", &bytes);
+    assert_eq!(pull(&core, &alice).await.state, OperationState::Done);
+    keeper.end().await.unwrap();
+    // Asked for, and nobody keeps: what it will stand on is not written down yet.
+    let (vm, operation) = ask(&core, &alice, "web-1").await;
+    let refused = core.remove_image(&alice, "debian").await.unwrap_err();
+    assert!(refused.to_string().contains("needed by alice/web-1"), "{refused}");
+    let _keeper = Keeper::start(&core, KeeperKind::Tui);
+    assert_eq!(finish(&core, &alice, operation).await.state, OperationState::Done);
+    let operation = core.act(&alice, vm, Action::Destroy).await.unwrap();
+    finish(&core, &alice, operation).await;
+    // Somebody deletes the volume behind twarga's back: its sheet stands for nothing.
+    use twarga::hypervisor::Hypervisor;
+    for name in pool(&bench) {
+        bench.sim.delete_volume(&name).unwrap();
+    }
+    assert_eq!(server.seen().len(), 1);
+    let again = pull(&core, &alice).await;
+    assert_eq!(again.state, OperationState::Done, "{again:?}");
+    assert_eq!(server.seen().len(), 2, "{:?}", server.seen());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cleaning_up_leaves_a_download_that_is_at_work_alone() {
+    let bench = Bench::new();
+    let (core, _keeper, alice) = bench.kept().await;
+    let bytes = image(2);
+    let (server, _) = halting(&bytes).await;
+    offered(&bench, &server, "/debian.qcow2", &bytes);
+    let operation = core.pull_image(&alice, "debian").await.unwrap();
+    half(&bench).await;
+    // It has stood still for an hour.
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
+    let parts = library(&bench);
+    for part in &parts {
+        let file = std::fs::File::options()
+            .write(true)
+            .open(bench.state_dir().join("images").join(part));
+        file.unwrap().set_modified(long_ago).unwrap();
+    }
+    assert_eq!(core.clean_images(&alice).await.unwrap(), 0);
+    assert_eq!(library(&bench), parts);
+    core.cancel(&alice, operation).await.unwrap();
+    finish(&core, &alice, operation).await;
+}
