@@ -64,17 +64,14 @@ impl Core {
 /// Logs that an operation was accepted; to be called in the transaction that accepts it. The
 /// intent is closed by [`outcome`] in the transaction that ends it.
 pub(super) fn intent(writer: &Writer<'_>, operation: &Operation, by: &str) -> store::Result<()> {
-    let message = format!("{by} asked to {} {}", verb(operation.kind), operation.vm_name);
-    let event = NewEvent::new(
-        EventType::Vm,
+    let message = format!("{by} asked to {} {}", verb(operation.kind), operation.subject());
+    append(
+        writer,
+        operation,
         Severity::Info,
         actions(operation.kind).intent,
         &message,
     )
-    .user(operation.actor)
-    .vm(operation.vm)
-    .details(json!({ "operation": operation.id }));
-    writer.append_event(&event).map(drop)
 }
 
 /// Logs how an operation ended; to be called in the transaction that ends it.
@@ -85,19 +82,34 @@ pub(super) fn outcome(writer: &Writer<'_>, operation: &Operation) -> store::Resu
         OperationState::Cancelled => (
             actions.cancelled,
             Severity::Info,
-            "cancelled, everything undone".to_owned(),
+            match operation.kind.is_on_image() {
+                true => "cancelled".to_owned(),
+                false => "cancelled, everything undone".to_owned(),
+            },
         ),
         _ => {
             let reason = operation.error.as_deref().unwrap_or("for no known reason");
             (actions.failed, Severity::Warning, format!("failed: {reason}"))
         }
     };
-    let message = format!("{} {}: {how}", verb(operation.kind), operation.vm_name);
-    let event = NewEvent::new(EventType::Vm, severity, action, &message)
-        .user(operation.actor)
-        .vm(operation.vm)
-        .details(json!({ "operation": operation.id }));
-    writer.append_event(&event).map(drop)
+    let message = format!("{} {}: {how}", verb(operation.kind), operation.subject());
+    append(writer, operation, severity, action, &message)
+}
+
+fn append(
+    writer: &Writer<'_>,
+    operation: &Operation,
+    severity: Severity,
+    action: &'static str,
+    message: &str,
+) -> store::Result<()> {
+    let event = match operation.vm {
+        Some(vm) => NewEvent::new(EventType::Vm, severity, action, message).vm(vm),
+        None => NewEvent::new(EventType::System, severity, action, message),
+    };
+    let event = event.user(operation.actor);
+    let details = json!({ "operation": operation.id });
+    writer.append_event(&event.details(details)).map(drop)
 }
 
 fn verb(kind: OperationKind) -> &'static str {
@@ -118,11 +130,14 @@ struct Actions {
 fn actions(kind: OperationKind) -> Actions {
     macro_rules! actions {
         ($stem:literal) => {
+            actions!("vm.", $stem)
+        };
+        ($noun:literal, $stem:literal) => {
             Actions {
-                intent: concat!("vm.", $stem, ".intent"),
-                done: concat!("vm.", $stem, ".done"),
-                failed: concat!("vm.", $stem, ".failed"),
-                cancelled: concat!("vm.", $stem, ".cancelled"),
+                intent: concat!($noun, $stem, ".intent"),
+                done: concat!($noun, $stem, ".done"),
+                failed: concat!($noun, $stem, ".failed"),
+                cancelled: concat!($noun, $stem, ".cancelled"),
             }
         };
     }
@@ -135,5 +150,6 @@ fn actions(kind: OperationKind) -> Actions {
         OperationKind::Pause => actions!("pause"),
         OperationKind::Resume => actions!("resume"),
         OperationKind::Destroy => actions!("destroy"),
+        OperationKind::Pull => actions!("image.", "pull"),
     }
 }

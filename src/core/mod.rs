@@ -45,9 +45,8 @@ use crate::store::{Epoch, Reader, Store, Writer};
 use auth::Tokens;
 use images::{Catalogue, Library};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -139,8 +138,7 @@ struct Inner {
     hashing: Semaphore,
     world: feed::World,
     consoles: consoles::Here,
-    /// One at a time brings an image to this host and into the pool.
-    importing: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    bringing: images::Turns,
 }
 
 impl Core {
@@ -165,7 +163,7 @@ impl Core {
             world: feed::World::new(settings.credits.prices_if_enabled()),
             consoles: consoles::Here::new(),
             hypervisor: Caller::new(hypervisor),
-            importing: Mutex::default(),
+            bringing: images::Turns::default(),
             hashing: Semaphore::new(auth::HASHES_AT_ONCE),
             settings,
             store,
@@ -189,11 +187,8 @@ impl Core {
     }
 
     /// The turn to bring an image, by its name.
-    fn importing(&self, image: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.0.importing.lock().unwrap_or_else(PoisonError::into_inner);
-        // Nobody waits for those that only this table knows.
-        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-        turns.entry(image.to_owned()).or_default().clone()
+    fn bringing(&self, image: &str) -> Arc<images::Turn> {
+        self.0.bringing.of(image)
     }
 
     fn settings(&self) -> &Settings {

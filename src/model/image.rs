@@ -1,5 +1,6 @@
 //! Images: what a machine can be made from.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +103,8 @@ pub struct Image {
     pub min_disk_gib: u64,
     /// Bytes on this host, or of the download; `None` where that is not known.
     pub size: Option<u64>,
+    /// When it was downloaded or imported to this host; `None` where it was not, or nobody noted it.
+    pub brought_at: Option<Timestamp>,
     /// Whether it can be used.
     pub readiness: Readiness,
 }
@@ -149,6 +152,7 @@ mod tests {
             default_user: String::new(),
             min_disk_gib: 1,
             size: None,
+            brought_at: None,
             readiness: Readiness::Remote,
         }
     }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What an operation does to a machine.
+/// What an operation does to a machine, or to an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OperationKind {
@@ -25,11 +25,13 @@ pub enum OperationKind {
     Resume,
     /// Remove it and everything it has.
     Destroy,
+    /// Download an image of the catalogue.
+    Pull,
 }
 
 impl OperationKind {
     /// Every kind.
-    pub const ALL: [OperationKind; 8] = [
+    pub const ALL: [OperationKind; 9] = [
         Self::Create,
         Self::Start,
         Self::Stop,
@@ -38,6 +40,7 @@ impl OperationKind {
         Self::Pause,
         Self::Resume,
         Self::Destroy,
+        Self::Pull,
     ];
 
     /// The word the database and scripts use.
@@ -51,7 +54,13 @@ impl OperationKind {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Destroy => "destroy",
+            Self::Pull => "pull",
         }
+    }
+
+    /// Whether it works on an image and not on a machine.
+    pub fn is_on_image(self) -> bool {
+        self == Self::Pull
     }
 
     /// The kind a word of the database stands for.
@@ -190,11 +199,11 @@ pub struct Operation {
     pub id: OperationId,
     /// What it does.
     pub kind: OperationKind,
-    /// To which machine.
-    pub vm: VmId,
-    /// The machine's name at the time: the machine may be gone.
-    pub vm_name: String,
-    /// Whose machine it is.
+    /// To which machine; `None` if it works on an image.
+    pub vm: Option<VmId>,
+    /// The machine's name at the time (the machine may be gone), or the image's id.
+    pub name: String,
+    /// Whose machine it is; of an image's, who asked.
     pub owner: UserId,
     /// Who asked.
     pub actor: UserId,
@@ -235,6 +244,19 @@ impl Operation {
     pub fn kept(&self) -> bool {
         let stands = |step: &Step| step.state == StepState::Failed;
         self.state == OperationState::Failed && self.steps.last().is_some_and(stands)
+    }
+
+    /// What it works on, for people: `web-1`, `image debian-12`.
+    pub fn subject(&self) -> String {
+        match self.vm {
+            Some(_) => self.name.clone(),
+            None => format!("image {}", self.name),
+        }
+    }
+
+    /// Whether everybody may see it: what downloads an image concerns all who want it.
+    pub fn is_everyones(&self) -> bool {
+        self.kind == OperationKind::Pull
     }
 
     /// The step that is being done or undone, if any.

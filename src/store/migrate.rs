@@ -19,13 +19,14 @@ use uuid::Uuid;
 const APPLICATION_ID: i32 = 0x7477_6172;
 
 /// Every migration, in order; never changed once released.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0002_consoles.sql"),
     include_str!("../../migrations/0003_images.sql"),
     include_str!("../../migrations/0004_ssh_keys.sql"),
     include_str!("../../migrations/0005_credits.sql"),
     include_str!("../../migrations/0006_readiness.sql"),
+    include_str!("../../migrations/0007_image_operations.sql"),
 ];
 
 /// What the file holds.
@@ -158,4 +159,87 @@ fn make_instance(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Res
         params![chain::genesis(uuid)],
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A database as the program before made it, with a machine's operation in the middle of a step.
+    fn older(path: &Path) {
+        let connection = Connection::open(path).unwrap();
+        for migration in &MIGRATIONS[..6] {
+            connection.execute_batch(migration).unwrap();
+        }
+        connection
+            .execute_batch(
+                "PRAGMA user_version = 6;
+                 INSERT INTO users (username, email, password_hash, role, active, preferences, created_at)
+                   VALUES ('alice', 'a@example.org', 'x', 'admin', 1, '{}', 0);
+                 INSERT INTO vms (uuid, owner, name, image, memory_mib, vcpus, disk_gib, guest_user,
+                                  status, created_at)
+                   VALUES ('3f2a9c1b-0000-4000-8000-000000000000', 1, 'web', 'tiny', 512, 1, 10, 'u',
+                           'running', 0);
+                 INSERT INTO operations (id, kind, vm, vm_name, owner, actor, state, error, input,
+                     step_count, progress_done, progress_total, cancel_requested, created_at)
+                   VALUES (41, 'start', 1, 'web', 1, 1, 'running', 'why', '{\"a\":1}', 2, 3, 9, 1, 7);
+                 INSERT INTO steps (operation, position, name, state, output, error, started_at)
+                   VALUES (41, 0, 'prepare', 'done', '{\"b\":2}', 'remark', 8),
+                          (41, 1, 'start', 'running', 'null', NULL, 9);",
+            )
+            .unwrap();
+        connection
+            .pragma_update(None, "application_id", APPLICATION_ID)
+            .unwrap();
+        make_instance(
+            &connection.unchecked_transaction().unwrap(),
+            Timestamp::UNIX_EPOCH,
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn operations_and_their_steps_survive_being_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("twarga.db");
+        older(&path);
+        let connection = Connection::open(&path).unwrap();
+        connection.pragma_update(None, "foreign_keys", true).unwrap();
+        bring_up_to_date(&connection, &path, Timestamp::UNIX_EPOCH).unwrap();
+        let text = |sql: &str| {
+            connection
+                .query_row(sql, [], |row| row.get::<_, String>(0))
+                .unwrap()
+        };
+        assert_eq!(
+            text(
+                "SELECT concat_ws(' ', id, kind, vm, name, owner, actor, state, error, input, step_count,
+                                  progress_done, progress_total, cancel_requested, created_at) FROM operations"
+            ),
+            "41 start 1 web 1 1 running why {\"a\":1} 2 3 9 1 7"
+        );
+        assert_eq!(
+            text(
+                "SELECT group_concat(concat_ws(' ', position, name, state, output, error, started_at), ', ')
+                 FROM steps WHERE operation = 41"
+            ),
+            "0 prepare done {\"b\":2} remark 8, 1 start running null 9"
+        );
+        // Steps still belong to an operation, a machine has one at a time, and no id comes twice.
+        for refused in [
+            "INSERT INTO steps VALUES (7, 0, 'x', 'done', 'null', NULL, 0, NULL)",
+            "INSERT INTO operations (kind, vm, name, owner, actor, state, input, step_count, cancel_requested,
+               created_at) VALUES ('stop', 1, 'web', 1, 1, 'queued', 'null', 1, 0, 0)",
+        ] {
+            assert!(connection.execute(refused, []).is_err(), "{refused}");
+        }
+        connection
+            .execute(
+                "INSERT INTO operations (kind, vm, name, owner, actor, state, input, step_count,
+                   cancel_requested, created_at) VALUES ('pull', NULL, 'tiny', 1, 1, 'queued', 'null', 1, 0, 0)",
+                [],
+            )
+            .unwrap();
+        assert_eq!(connection.last_insert_rowid(), 42);
+    }
 }

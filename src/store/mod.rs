@@ -44,7 +44,7 @@ pub use operations::{NewOperation, OperationFilter, StepRecord};
 pub use sessions::{Session, Throttle};
 pub use ssh_keys::NewSshKey;
 pub use users::{Credentials, NewUser};
-pub use vms::NewVm;
+pub use vms::{NewVm, Standing};
 
 use connection::{Access, Pool, Shortener};
 use jiff::Timestamp;

@@ -8,18 +8,18 @@ use crate::model::{
 use rusqlite::{Row, params};
 use serde_json::Value;
 
-const COLUMNS: &str = "id, kind, vm, vm_name, owner, actor, state, error, step_count, progress_done, \
+const COLUMNS: &str = "id, kind, vm, name, owner, actor, state, error, step_count, progress_done, \
                        progress_total, cancel_requested, created_at, finished_at";
 
 /// An operation about to be accepted.
 pub struct NewOperation<'a> {
     /// What it does.
     pub kind: OperationKind,
-    /// To which machine.
-    pub vm: VmId,
-    /// The machine's name.
-    pub vm_name: &'a str,
-    /// Whose machine.
+    /// To which machine; `None` for an image.
+    pub vm: Option<VmId>,
+    /// The machine's name, or the image's id.
+    pub name: &'a str,
+    /// Whose machine, or who asks.
     pub owner: UserId,
     /// Who asks.
     pub actor: UserId,
@@ -32,7 +32,7 @@ pub struct NewOperation<'a> {
 /// Which operations to list, newest first.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OperationFilter {
-    /// Only those on this user's machines.
+    /// Only those on this user's machines, and the downloads of images, which are everybody's.
     pub owner: Option<UserId>,
     /// Only those that are not final.
     pub active: bool,
@@ -72,7 +72,7 @@ impl Reader<'_> {
             conditions.push_str(" AND finished_at IS NULL");
         }
         conditions.push_str(match filter.owner {
-            Some(_) => " AND owner = ?3",
+            Some(_) => " AND (owner = ?3 OR kind = 'pull')",
             None => " AND ?3 IS NULL",
         });
         let found = self.rows(
@@ -96,6 +96,16 @@ impl Reader<'_> {
             operation,
         )?;
         found.map(|found| self.with_steps(found)).transpose()
+    }
+    /// The operation on an image that is not final.
+    pub fn unfinished_on_image(&self, image: &str) -> Result<Option<OperationId>> {
+        let found = self.row(
+            "looking for an operation on an image",
+            "SELECT id FROM operations WHERE finished_at IS NULL AND vm IS NULL AND name = ?1",
+            [image],
+            |row| row.get(0),
+        )?;
+        Ok(found.map(OperationId))
     }
     /// The input an operation was accepted with; null once it is final.
     pub fn operation_input(&self, id: OperationId) -> Result<Value> {
@@ -144,12 +154,13 @@ impl Reader<'_> {
 }
 
 impl Writer<'_> {
-    /// Accepts an operation as queued. `Busy` if the machine has one that is not final.
+    /// Accepts an operation as queued. `Busy` if the machine or the image has one that is not final.
     pub fn insert_operation(&self, operation: &NewOperation<'_>) -> Result<OperationId> {
         let unfinished = self.row(
             "looking for an operation",
-            "SELECT id FROM operations WHERE vm = ?1 AND finished_at IS NULL",
-            [operation.vm.0],
+            "SELECT id FROM operations
+             WHERE finished_at IS NULL AND vm IS ?1 AND (?1 IS NOT NULL OR name = ?2)",
+            params![operation.vm.map(|vm| vm.0), operation.name],
             |row| row.get(0),
         )?;
         if let Some(id) = unfinished {
@@ -157,13 +168,13 @@ impl Writer<'_> {
         }
         let id = self.insert(
             "accepting an operation",
-            "INSERT INTO operations (kind, vm, vm_name, owner, actor, state, input, step_count,
+            "INSERT INTO operations (kind, vm, name, owner, actor, state, input, step_count,
                                      cancel_requested, created_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9)",
             params![
                 operation.kind.as_str(),
-                operation.vm.0,
-                operation.vm_name,
+                operation.vm.map(|vm| vm.0),
+                operation.name,
                 operation.owner.0,
                 operation.actor.0,
                 OperationState::Queued.as_str(),
@@ -305,8 +316,8 @@ fn operation(row: &Row<'_>) -> rusqlite::Result<Operation> {
     Ok(Operation {
         id: OperationId(row.get("id")?),
         kind: word(row, "kind", OperationKind::parse)?,
-        vm: VmId(row.get("vm")?),
-        vm_name: row.get("vm_name")?,
+        vm: row.get::<_, Option<i64>>("vm")?.map(VmId),
+        name: row.get("name")?,
         owner: UserId(row.get("owner")?),
         actor: UserId(row.get("actor")?),
         state: word(row, "state", OperationState::parse)?,

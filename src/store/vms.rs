@@ -24,6 +24,27 @@ pub struct NewVm<'a> {
     pub guest_user: &'a str,
 }
 
+/// A machine, and what it stands on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its image's id.
+    pub image: String,
+    /// The image's volume, if it is known.
+    pub base: Option<String>,
+    /// `OWNER/NAME`.
+    pub machine: String,
+}
+
+impl Standing {
+    /// Whether it may stand on that volume of that image.
+    pub fn needs(&self, image: &str, volume: &str) -> bool {
+        match &self.base {
+            Some(base) => base == volume,
+            None => self.image == image,
+        }
+    }
+}
+
 impl Reader<'_> {
     /// A machine that exists, by row.
     pub fn vm(&self, id: VmId) -> Result<Option<Vm>> {
@@ -66,14 +87,22 @@ impl Reader<'_> {
             count,
         )
     }
-    /// How many machines stand on each volume of an image.
-    pub fn bases(&self) -> Result<Vec<(String, u64)>> {
+    /// Every machine that there is: its image's id, its owner and name, and the volume it stands on. That
+    /// is unknown of one that is being created, and of those that older programs made.
+    pub fn standing(&self) -> Result<Vec<Standing>> {
         self.rows(
-            "counting the machines of images",
-            "SELECT base AS what, count(*) AS machines FROM vms
-             WHERE base IS NOT NULL AND removed_at IS NULL GROUP BY base",
+            "looking for the machines of images",
+            "SELECT vms.image, vms.base, users.username, vms.name FROM vms JOIN users ON users.id = vms.owner
+             WHERE vms.removed_at IS NULL ORDER BY users.username, vms.name",
             [],
-            count,
+            |row| {
+                let (owner, name): (String, String) = (row.get("username")?, row.get("name")?);
+                Ok(Standing {
+                    image: row.get("image")?,
+                    base: row.get("base")?,
+                    machine: format!("{owner}/{name}"),
+                })
+            },
         )
     }
     /// Machines that are gone, with no operation at work on them, whose UUIDs begin so.

@@ -6,13 +6,13 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use twarga::core::{Action, Core, Ctx, Error, Import, Keeper, KeeperKind, LogQuery, NewMachine, Soundness};
-use twarga::model::{OperationId, OperationState, Readiness, VmId};
+use twarga::model::{Operation, OperationId, OperationState, Readiness, VmId};
 
-const SIZE: usize = 3 << 20;
+pub const SIZE: usize = 3 << 20;
 
 /// An empty qcow2 of so many GiB as `qemu-img` makes it, and bytes behind it.
 pub fn image(gib: u64) -> Vec<u8> {
@@ -31,7 +31,7 @@ pub fn image(gib: u64) -> Vec<u8> {
 }
 
 /// The operator's document with one image that a server has.
-fn offered(bench: &Bench, server: &Server, path: &str, bytes: &[u8]) {
+pub fn offered(bench: &Bench, server: &Server, path: &str, bytes: &[u8]) {
     let sha256: String = Sha256::digest(bytes)
         .iter()
         .map(|it| format!("{it:02x}"))
@@ -49,7 +49,7 @@ fn offered(bench: &Bench, server: &Server, path: &str, bytes: &[u8]) {
     std::fs::write(bench.state_dir().join("images.toml"), own).unwrap();
 }
 
-async fn serving(bytes: &[u8]) -> Server {
+pub async fn serving(bytes: &[u8]) -> Server {
     let bytes = bytes.to_vec();
     Server::start(move |request| Reply::file(request, &bytes, "\"one\"")).await
 }
@@ -61,12 +61,18 @@ fn debian(name: &str) -> NewMachine {
     }
 }
 
-async fn ask(core: &Core, ctx: &Ctx, name: &str) -> (VmId, OperationId) {
+pub async fn ask(core: &Core, ctx: &Ctx, name: &str) -> (VmId, OperationId) {
     core.create_vm(ctx, debian(name)).await.unwrap()
 }
 
+/// Downloads the image, and how that ended.
+pub async fn pull(core: &Core, ctx: &Ctx) -> Operation {
+    let operation = core.pull_image(ctx, "debian").await.unwrap();
+    finish(core, ctx, operation).await
+}
+
 /// What lies in the library, by name.
-fn library(bench: &Bench) -> Vec<String> {
+pub fn library(bench: &Bench) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(bench.state_dir().join("images")) else {
         return Vec::new();
     };
@@ -77,7 +83,7 @@ fn library(bench: &Bench) -> Vec<String> {
     names
 }
 
-fn pool(bench: &Bench) -> Vec<String> {
+pub fn pool(bench: &Bench) -> Vec<String> {
     let volumes = bench.sim.inventory().volumes;
     volumes
         .into_iter()
@@ -122,7 +128,9 @@ async fn a_machine_from_an_image_elsewhere_downloads_it_once() {
     // Removed only when nobody stands on it any more.
     let refused = core.remove_image(&alice, "debian").await.unwrap_err();
     assert!(
-        refused.to_string().contains("2 machines stand on debian"),
+        refused
+            .to_string()
+            .contains("debian is needed by alice/web-1, alice/web-2"),
         "{refused}"
     );
     for (vm, _) in [one, two] {
@@ -159,11 +167,10 @@ async fn an_image_that_is_not_what_was_promised_makes_no_machine_and_leaves_noth
     hostile[15] = 200;
     let server = serving(&hostile).await;
     offered(&bench, &server, "/hostile.qcow2", &hostile);
-    let refused = core
-        .pull_image(&alice, "debian", &mut |_, _| {})
-        .await
-        .unwrap_err();
-    assert!(refused.to_string().contains("backing file"), "{refused}");
+    let refused = pull(&core, &alice).await;
+    assert_eq!(refused.state, OperationState::Failed);
+    let error = refused.error.unwrap();
+    assert!(error.contains("backing file"), "{error}");
     assert_eq!(library(&bench), Vec::<String>::new());
 
     // Larger than the disk that was asked for.
@@ -181,7 +188,7 @@ async fn an_image_that_is_not_what_was_promised_makes_no_machine_and_leaves_noth
 }
 
 /// A server that stops in the middle until it is told to go on.
-async fn halting(bytes: &[u8]) -> (Server, Arc<AtomicBool>) {
+pub async fn halting(bytes: &[u8]) -> (Server, Arc<AtomicBool>) {
     let (bytes, goes_on) = (bytes.to_vec(), Arc::new(AtomicBool::new(false)));
     let told = goes_on.clone();
     let script = move |request: &Request| {
@@ -195,7 +202,7 @@ async fn halting(bytes: &[u8]) -> (Server, Arc<AtomicBool>) {
 }
 
 /// Waits until half of the image is here.
-async fn half(bench: &Bench) {
+pub async fn half(bench: &Bench) {
     let began = Instant::now();
     loop {
         let folder = bench.state_dir().join("images");
@@ -211,7 +218,7 @@ async fn half(bench: &Bench) {
     }
 }
 
-fn went_on(server: &Server) -> bool {
+pub fn went_on(server: &Server) -> bool {
     let last = server.seen().last().and_then(Request::from);
     last.is_some_and(|from| from >= SIZE / 2)
 }
@@ -266,19 +273,19 @@ async fn an_image_that_was_pulled_is_not_asked_for_again() {
     let packed = packer.finish().unwrap();
     let server = serving(&packed).await;
     offered(&bench, &server, "/debian.qcow2.gz", &packed);
-    let stages = Mutex::new(Vec::new());
-    let mut told = |stage: twarga::core::Stage, _| stages.lock().unwrap().push(stage.as_str());
-    let local = core.pull_image(&bob, "debian", &mut told).await.unwrap();
+    let pulled = pull(&core, &bob).await;
+    assert_eq!(pulled.state, OperationState::Done, "{pulled:?}");
+    let local = core.local_image(&bob, "debian").await.unwrap().unwrap();
     assert_eq!(
         (local.size, local.virtual_size),
         (SIZE as u64, 2 << 30),
         "unpacked"
     );
-    let stages = stages.into_inner().unwrap();
-    for stage in ["downloading", "unpacking"] {
-        assert!(stages.contains(&stage), "{stages:?}");
-    }
-    core.pull_image(&alice, "debian", &mut |_, _| {}).await.unwrap();
+    let again = pull(&core, &alice).await;
+    assert_eq!(
+        again.steps[0].error.as_deref(),
+        Some("the newest was here already")
+    );
     let (_, operation) = ask(&core, &alice, "web-1").await;
     let done = finish(&core, &alice, operation).await;
     assert_eq!(done.state, OperationState::Done, "{done:?}");
@@ -438,7 +445,7 @@ async fn images_are_verified_and_what_nobody_needs_is_removed() {
     // A newer version; the old one is a machine's.
     let server = serving(&new).await;
     offered(&bench, &server, "/debian.qcow2", &new);
-    core.pull_image(&alice, "debian", &mut |_, _| {}).await.unwrap();
+    assert_eq!(pull(&core, &alice).await.state, OperationState::Done);
     // The newest comes first; the other one is in the pool, whose bytes the simulator does not keep.
     let found = core.verify_image(&alice, "debian", &mut |_| {}).await.unwrap();
     assert_eq!((found.len(), &found[0].1), (2, &Soundness::Sound));
@@ -495,4 +502,131 @@ async fn every_address_of_the_catalogue_is_tried() {
         others.iter().all(|it| it.reason.is_some()),
         "nothing else is reached here"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_names_no_files_and_learns_nothing_of_them() {
+    let bench = Bench::new();
+    let (core, _keeper, _alice) = bench.kept().await;
+    let folder = tempfile::tempdir().unwrap();
+    let here = made(folder.path(), "qcow2");
+    let server = serving(&std::fs::read(&here).unwrap()).await;
+    let tenant = core.sign_in(TENANT, "alice", PASSWORD).await.unwrap().ctx;
+    let refusal = async |from: &str| {
+        let mut told = |_, _| {};
+        let asked = core.import_image(&tenant, import(from.to_owned(), "evil"), &mut told);
+        asked.await.unwrap_err()
+    };
+    // An admin, even: it is where they sit that counts. One that is there and one that is not are told
+    // alike.
+    let address = server.url("/disk.qcow2");
+    for from in [
+        here.as_str(),
+        "/nowhere",
+        "../../etc/shadow",
+        "file:///etc/shadow",
+        &address,
+    ] {
+        let refused = refusal(from).await;
+        assert!(matches!(refused, Error::NotPermitted(_)), "{from}: {refused}");
+        assert_eq!(
+            refused.to_string(),
+            refusal("/nowhere").await.to_string(),
+            "{from}"
+        );
+    }
+    assert_eq!(server.seen().len(), 0, "nothing was fetched");
+    assert_eq!(library(&bench), Vec::<String>::new());
+    // A key is its text: a path is none, and is not looked for.
+    let key = folder.path().join("key.pub");
+    std::fs::write(&key, include_str!("../fixtures/keys/ed25519.pub")).unwrap();
+    let refused = core.add_ssh_keys(&tenant, key.to_str().unwrap(), None).await;
+    assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+    let mut machine = small("web-1");
+    machine.ssh_keys = vec![key.to_str().unwrap().to_owned()];
+    let refused = core.create_vm(&tenant, machine).await;
+    assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+    // Nor is an image one: only ids and other names of the catalogue are.
+    let mut machine = small("web-1");
+    machine.image = here;
+    let refused = core.create_vm(&tenant, machine).await;
+    assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_files_digest_counts_and_only_a_file_is_one() {
+    let bench = Bench::new();
+    let (core, _keeper, alice) = bench.kept().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut wanted = import(made(folder.path(), "qcow2"), "appliance");
+    wanted.expect = Some(format!("sha256:{}", "00".repeat(32)).parse().unwrap());
+    let refused = core
+        .import_image(&alice, wanted, &mut |_, _| {})
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("not sha256:00"), "{refused}");
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    for path in [pipe.as_path(), folder.path()] {
+        let from = path.to_str().unwrap().to_owned();
+        let refused = core
+            .import_image(&alice, import(from, "appliance"), &mut |_, _| {})
+            .await
+            .unwrap_err();
+        assert!(refused.to_string().contains("not a regular file"), "{refused}");
+    }
+    assert_eq!(library(&bench), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_stays_for_a_machine_that_is_about_to_stand_on_it_and_comes_again_when_lost() {
+    let bench = Bench::new();
+    let (core, keeper, alice) = bench.kept().await;
+    let bytes = image(2);
+    let server = serving(&bytes).await;
+    offered(&bench, &server, "/debian.qcow2", &bytes);
+    assert_eq!(pull(&core, &alice).await.state, OperationState::Done);
+    keeper.end().await.unwrap();
+    // Asked for, and nobody keeps: what it will stand on is not written down yet.
+    let (vm, operation) = ask(&core, &alice, "web-1").await;
+    let refused = core.remove_image(&alice, "debian").await.unwrap_err();
+    assert!(refused.to_string().contains("needed by alice/web-1"), "{refused}");
+    let _keeper = Keeper::start(&core, KeeperKind::Tui);
+    assert_eq!(finish(&core, &alice, operation).await.state, OperationState::Done);
+    let operation = core.act(&alice, vm, Action::Destroy).await.unwrap();
+    finish(&core, &alice, operation).await;
+    // Somebody deletes the volume behind twarga's back: its sheet stands for nothing.
+    use twarga::hypervisor::Hypervisor;
+    for name in pool(&bench) {
+        bench.sim.delete_volume(&name).unwrap();
+    }
+    assert_eq!(server.seen().len(), 1);
+    let again = pull(&core, &alice).await;
+    assert_eq!(again.state, OperationState::Done, "{again:?}");
+    assert_eq!(server.seen().len(), 2, "{:?}", server.seen());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cleaning_up_leaves_a_download_that_is_at_work_alone() {
+    let bench = Bench::new();
+    let (core, _keeper, alice) = bench.kept().await;
+    let bytes = image(2);
+    let (server, _) = halting(&bytes).await;
+    offered(&bench, &server, "/debian.qcow2", &bytes);
+    let operation = core.pull_image(&alice, "debian").await.unwrap();
+    half(&bench).await;
+    // It has stood still for an hour.
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
+    let parts = library(&bench);
+    for part in &parts {
+        let file = std::fs::File::options()
+            .write(true)
+            .open(bench.state_dir().join("images").join(part));
+        file.unwrap().set_modified(long_ago).unwrap();
+    }
+    assert_eq!(core.clean_images(&alice).await.unwrap(), 0);
+    assert_eq!(library(&bench), parts);
+    core.cancel(&alice, operation).await.unwrap();
+    finish(&core, &alice, operation).await;
 }

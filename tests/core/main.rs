@@ -21,4 +21,6 @@ mod keys;
 mod machines;
 mod permissions;
 mod provision;
+mod pulls;
 mod ready;
+mod signatures;

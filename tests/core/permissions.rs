@@ -72,8 +72,13 @@ const TABLE: &[Row] = &[
     ),
     (
         "pull_image",
-        ask!(core, ctx, it => core.pull_image(&ctx, "tiny", &mut |_, _| {})),
+        ask!(core, ctx, it => core.pull_image(&ctx, "tiny")),
         [OUT, YES, YES, NO, YES],
+    ),
+    (
+        "local_image",
+        ask!(core, ctx, it => core.local_image(&ctx, "tiny")),
+        [OUT, YES, YES, YES, YES],
     ),
     (
         "import_image",

@@ -57,6 +57,8 @@ pub fn somebody(role: Role) -> Entered {
                 Some(refused.to_owned())
             }),
             create: reads_only.then(|| "an auditor changes nothing".to_owned()),
+            pull: reads_only.then(|| "an auditor changes nothing".to_owned()),
+            images: (role != Role::Admin).then(|| "only an admin may".to_owned()),
         },
     }
 }
@@ -117,8 +119,8 @@ pub fn operation(id: i64, kind: OperationKind, vm: &Machine) -> Operation {
     Operation {
         id: OperationId(id),
         kind,
-        vm: vm.vm.id,
-        vm_name: vm.vm.name.to_string(),
+        vm: Some(vm.vm.id),
+        name: vm.vm.name.to_string(),
         owner: vm.vm.owner,
         actor: ALICE,
         state: OperationState::Running,
@@ -301,6 +303,7 @@ pub fn catalogue() -> (Vec<Image>, Allowance) {
         default_user: "debian".to_owned(),
         min_disk_gib: 10,
         size: Some(400_000_000),
+        brought_at: None,
         readiness,
     };
     let missing = Readiness::Unavailable("not on this host yet: run `make tiny`".to_owned());
@@ -319,4 +322,48 @@ pub fn catalogue() -> (Vec<Image>, Allowance) {
             ssh_keys: 0,
         },
     )
+}
+
+/// A library of every sort: here, elsewhere, ended, imported, not ready.
+pub fn images() -> Vec<Image> {
+    let mut tiny = catalogue().0.remove(0);
+    tiny.size = Some(19_000_000);
+    let of = |id: &str, title: &str, readiness| Image {
+        id: id.to_owned(),
+        aliases: vec![format!("vagrant/{id}")],
+        title: title.to_owned(),
+        version: "20261101".to_owned(),
+        trust: Trust::Signed,
+        readiness,
+        ..tiny.clone()
+    };
+    let mut debian12 = of("debian-12", "Debian 12 (bookworm)", Readiness::Ready);
+    debian12.end_of_life = Some(jiff::civil::date(2028, 6, 30));
+    debian12.size = Some(350_000_000);
+    debian12.brought_at = Some(ago(300_000));
+    let mut debian11 = of("debian-11", "Debian 11 (bullseye)", Readiness::Ready);
+    debian11.end_of_life = Some(jiff::civil::date(2026, 8, 31));
+    debian11.trust = Trust::TlsOnly;
+    debian11.brought_at = Some(ago(40_000_000));
+    let mut ubuntu = of("ubuntu-24.04", "Ubuntu 24.04 LTS", Readiness::Remote);
+    ubuntu.end_of_life = Some(jiff::civil::date(2029, 5, 31));
+    ubuntu.trust = Trust::Pinned;
+    let mut appliance = of("appliance", "Appliance", Readiness::Ready);
+    appliance.trust = Trust::Local;
+    appliance.brought_at = Some(ago(500));
+    let mut arch = of("arch", "Arch Linux", Readiness::Remote);
+    (arch.size, arch.trust) = (None, Trust::TlsOnly);
+    let windows = Readiness::Unavailable("it boots with UEFI only, which this host has not".to_owned());
+    let windows = of("windows", "Windows Server", windows);
+    vec![tiny, debian12, debian11, ubuntu, appliance, arch, windows]
+}
+
+/// A download of an image.
+pub fn download(id: i64, image: &str) -> Operation {
+    let mut it = operation(id, OperationKind::Pull, &vm(9, "none", VmStatus::Pending));
+    it.vm = None;
+    it.name = image.to_owned();
+    it.steps.remove(0);
+    it.step_count = 1;
+    it
 }

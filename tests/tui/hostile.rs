@@ -23,7 +23,7 @@ fn evil_view() -> View {
         machine.reason = Some(EVIL.repeat(9));
         if let Some(operation) = &mut machine.operation {
             operation.steps[1].name = EVIL.to_owned();
-            operation.vm_name = EVIL.to_owned();
+            operation.name = EVIL.to_owned();
             operation.error = Some(EVIL.to_owned());
         }
     }
@@ -70,7 +70,7 @@ fn hostile_text_is_shown_and_never_acts() {
                 event.action = EVIL.to_owned();
             }
             let mut failed = ended(3, OperationKind::Stop, OperationState::Failed, Some(EVIL));
-            failed.vm_name = EVIL.to_owned();
+            failed.name = EVIL.to_owned();
             screen = screen
                 .keys(keys)
                 .reply(Reply::Catalogue(Err(Error::Conflict(EVIL.to_owned()))))

@@ -247,8 +247,8 @@ fn force_off_is_asked_and_offered_where_a_stop_failed() {
         OperationState::Failed,
         Some("no reaction within 60 s"),
     );
-    failed.vm = VmId(1);
-    failed.vm_name = "web-1".to_owned();
+    failed.vm = Some(VmId(1));
+    failed.name = "web-1".to_owned();
     let id = failed.id;
     let screen = Screen::with(Setup::default(), Role::User, idle, 120, 40).reply(Reply::Operation {
         id,

@@ -8,6 +8,7 @@ mod first_boot;
 mod fixtures;
 #[cfg(test)]
 mod hostile;
+mod images;
 #[cfg(test)]
 mod machines;
 #[cfg(test)]

@@ -18,7 +18,11 @@ pub fn build(truth: &Truth, user: UserId, role: Role) -> View {
         }
     };
     let sees = |owner: UserId| allows(role, Permission::SeeMachine, relation(owner));
-    let busy: HashMap<_, &Operation> = truth.operations.iter().map(|it| (it.vm, it)).collect();
+    let busy: HashMap<_, &Operation> = truth
+        .operations
+        .iter()
+        .filter_map(|it| Some((it.vm?, it)))
+        .collect();
     let machines: Vec<Machine> = truth
         .vms
         .iter()
@@ -45,7 +49,7 @@ pub fn build(truth: &Truth, user: UserId, role: Role) -> View {
         operations: truth
             .operations
             .iter()
-            .filter(|it| sees(it.owner))
+            .filter(|it| it.is_everyones() || sees(it.owner))
             .cloned()
             .collect(),
         last_event: truth.last_event,

@@ -2,13 +2,12 @@
 
 use super::bring::{is_whole, marker};
 use super::library::Local;
-use super::pull::{self, OnStage};
 use crate::core::auth::permit;
 use crate::core::policy::{Permission, Relation, allows};
 use crate::core::{Core, Ctx, Error, Result, off_worker};
 use crate::hypervisor::{self, Lane};
 use crate::model::{EventType, NewEvent, Severity, UserId};
-use crate::store::{self, Writer};
+use crate::store::{self, Standing, Writer};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,52 +17,41 @@ const LOOK_DEADLINE: Duration = Duration::from_secs(10);
 const REMOVE_DEADLINE: Duration = Duration::from_secs(60);
 
 impl Core {
-    /// Brings the newest image of that id or alias to this host, and says how far it is. One that is
-    /// here already is only compared with what the publisher has now. Dropped half-way, the next
-    /// call goes on from there.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::Conflict`] for one that is on this host by itself,
-    /// [`Error::Image`], [`Error::NotPermitted`].
-    pub async fn pull_image(&self, ctx: &Ctx, name: &str, told: OnStage<'_>) -> Result<Local> {
-        let by = self
-            .inspect(ctx, |_, actor| {
-                permit(actor.role, Permission::BringImage, Relation::Own)?;
-                Ok(actor.id)
-            })
-            .await?;
-        let image = self.find_image(ctx, name).await?;
-        let (catalogue, id) = (self.catalogue(), image.id.clone());
-        let offer = off_worker(move || Ok(catalogue.offer(&id))).await?;
-        let offer = offer.ok_or_else(|| {
-            Error::Conflict(format!(
-                "{} is a file of this host; it needs no download",
-                image.id
-            ))
-        })?;
-        let _turn = self.importing(&offer.about.id).lock_owned().await;
-        self.forget_images_without_bytes().await?;
-        let pulled = pull::pull(self, &offer, told, Box::pin(std::future::pending())).await?;
-        let local = pulled.ok_or_else(|| Error::Internal("a download ended by itself".to_owned()))?;
-        let noted = local.clone();
-        self.write(move |writer| Ok(note_pulled(writer, &noted, Some(by))?))
-            .await?;
-        Ok(local)
-    }
-
     /// Removes every downloaded version of an image from this host.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Conflict`] if none is here or a machine stands on one,
+    /// [`Error::NotFound`], [`Error::Conflict`] if none is here or machines stand on one,
+    /// [`Error::Busy`] while it is being downloaded,
     /// [`Error::NotPermitted`], the hypervisor's.
     pub async fn remove_image(&self, ctx: &Ctx, name: &str) -> Result<u64> {
-        let bases = self.managed_bases(ctx).await?;
+        self.managed_standing(ctx).await?;
         let image = self.find_image(ctx, name).await?;
-        let _turn = self.importing(&image.id).lock_owned().await;
+        let id = image.id.clone();
+        if let Some(operation) = self
+            .read(move |reader| Ok(reader.unfinished_on_image(&id)?))
+            .await?
+        {
+            return Err(Error::Busy(operation));
+        }
+        let Some(_turn) = self.bringing(&image.id).try_take() else {
+            let reason = format!("{} is being brought to this host for a machine", image.id);
+            return Err(Error::Conflict(reason));
+        };
         let here = self.versions_here(&image.id, "remove").await?;
-        let machines: u64 = here.iter().filter_map(|it| bases.get(&it.volume)).sum();
-        if machines > 0 {
-            let reason = format!("{machines} machines stand on {}; destroy them first", image.id);
+        // Asked inside of the turn: no machine comes while it is had.
+        let standing = self.managed_standing(ctx).await?;
+        let needs = |it: &&Standing| here.iter().any(|local| it.needs(&image.id, &local.volume));
+        let machines: Vec<_> = standing
+            .iter()
+            .filter(needs)
+            .map(|it| it.machine.as_str())
+            .collect();
+        if !machines.is_empty() {
+            let reason = format!(
+                "{} is needed by {}; destroy those first",
+                image.id,
+                named(&machines)
+            );
             return Err(Error::Conflict(reason));
         }
         let mut freed = 0;
@@ -87,11 +75,11 @@ impl Core {
         .await
     }
 
-    /// How many machines stand on each volume of an image, for whoever manages images.
-    pub(super) async fn managed_bases(&self, ctx: &Ctx) -> Result<BTreeMap<String, u64>> {
+    /// What machines stand on, for whoever manages images.
+    pub(super) async fn managed_standing(&self, ctx: &Ctx) -> Result<Vec<Standing>> {
         self.inspect(ctx, |reader, actor| {
             permit(actor.role, Permission::ManageImages, Relation::Others)?;
-            Ok(reader.bases()?.into_iter().collect())
+            Ok(reader.standing()?)
         })
         .await
     }
@@ -157,6 +145,15 @@ impl Core {
             lost.iter().try_for_each(|it| library.forget(&it.volume))
         })
         .await
+    }
+}
+
+/// `alice/web-1, alice/web-2 and 3 more`
+fn named(machines: &[&str]) -> String {
+    const SHOWN: usize = 5;
+    match machines.len().checked_sub(SHOWN) {
+        None | Some(0) => machines.join(", "),
+        Some(more) => format!("{} and {more} more", machines[..SHOWN].join(", ")),
     }
 }
 

@@ -5,6 +5,7 @@ use super::acts::note_pulled;
 use super::library::Local;
 use super::offer::Firmware;
 use super::pull::{self, Stage};
+use super::turns::Taken;
 use super::{Form, Offer, Part, Source, own};
 use crate::core::operations::{Job, Stop};
 use crate::core::{Error, off_worker};
@@ -89,9 +90,9 @@ impl Source {
             return Ok(Some(local.volume));
         }
         for part in self.parts() {
-            let _turn = turn(job, &part.volume).await?;
+            let turn = turn(job, &part.volume).await?;
             if !is_whole(&volumes(job).await?, &part.volume) {
-                part.upload(job, self.open(part)).await?;
+                part.upload(job, &turn, self.open(part)).await?;
             }
         }
         Ok(self.parts().first().map(|part| part.volume.clone()))
@@ -111,11 +112,56 @@ impl Source {
 }
 
 /// Two machines that want the same image share one download and one copy, not two races.
-async fn turn(job: &Job, image: &str) -> Result<tokio::sync::OwnedMutexGuard<()>, Stop> {
-    tokio::select! {
-        turn = job.core().importing(image).lock_owned() => Ok(turn),
-        stop = job.stopped() => Err(stop),
+/// While one waits, the other's progress is its own.
+pub(super) async fn turn(job: &Job, image: &str) -> Result<Taken, Stop> {
+    let turn = job.core().bringing(image);
+    let mut others = turn.watch();
+    // A line that stands still changes nothing.
+    job.set_progress(*others.borrow_and_update());
+    let (taking, stopped) = (turn.take(), job.stopped());
+    tokio::pin!(taking, stopped);
+    loop {
+        tokio::select! {
+            taken = &mut taking => {
+                job.set_progress(None);
+                return Ok(taken);
+            }
+            stop = &mut stopped => return Err(stop),
+            Ok(()) = others.changed() => job.set_progress(*others.borrow_and_update()),
+        }
     }
+}
+
+/// Tells how far an image is: on the operation, and to those who wait for the same image.
+pub(super) struct Told<'a> {
+    job: &'a Job,
+    taken: &'a Taken,
+    image: &'a str,
+    shown: Option<Stage>,
+}
+
+impl<'a> Told<'a> {
+    pub(super) fn new(job: &'a Job, taken: &'a Taken, image: &'a str) -> Self {
+        Self {
+            job,
+            taken,
+            image,
+            shown: None,
+        }
+    }
+
+    pub(super) fn tell(&mut self, stage: Stage, progress: Progress) {
+        if self.shown != Some(stage) {
+            self.shown = Some(stage);
+            self.job.remark(format!("{} {}", stage.as_str(), self.image));
+        }
+        show(self.job, self.taken, progress);
+    }
+}
+
+fn show(job: &Job, taken: &Taken, progress: Progress) {
+    job.set_progress(Some(progress));
+    taken.show(Some(progress));
 }
 
 async fn volumes(job: &Job) -> Result<Vec<Volume>, Stop> {
@@ -124,7 +170,7 @@ async fn volumes(job: &Job) -> Result<Vec<Volume>, Stop> {
 
 /// The newest image of an offer that is on this host, in the pool; downloaded if there is none.
 async fn bring_offered(job: &Job, offer: &Offer) -> Result<Local, Stop> {
-    let _turn = turn(job, &offer.about.id).await?;
+    let turn = turn(job, &offer.about.id).await?;
     let (library, wanted) = (job.core().library(), offer.clone());
     let known = off_worker(move || Ok(library.newest_of(&wanted))).await?;
     let present = volumes(job).await?;
@@ -135,13 +181,13 @@ async fn bring_offered(job: &Job, offer: &Offer) -> Result<Local, Stop> {
         // Somebody removed its volume.
         Some(local) => {
             off_worker(move || library.forget(&local.volume)).await?;
-            download(job, offer).await?
+            download(job, &turn, offer).await?
         }
-        None => download(job, offer).await?,
+        None => download(job, &turn, offer).await?,
     };
     // A digest may be in the pool already, as by a download whose sheet was lost.
     if !is_whole(&present, &local.volume) {
-        upload_local(job, &local).await?;
+        upload_local(job, &turn, &local).await?;
     }
     drop_file(job, &local).await?;
     Ok(local)
@@ -149,7 +195,7 @@ async fn bring_offered(job: &Job, offer: &Offer) -> Result<Local, Stop> {
 
 /// An imported image, in the pool.
 async fn bring_imported(job: &Job, local: &Local) -> Result<(), Stop> {
-    let _turn = turn(job, &local.about.id).await?;
+    let turn = turn(job, &local.about.id).await?;
     if is_whole(&volumes(job).await?, &local.volume) {
         return Ok(());
     }
@@ -157,19 +203,19 @@ async fn bring_imported(job: &Job, local: &Local) -> Result<(), Stop> {
         let reason = format!("the bytes of {} are gone; import it again", local.about.id);
         return Err(Stop::Failed(Error::Image(reason)));
     }
-    upload_local(job, local).await?;
+    upload_local(job, &turn, local).await?;
     drop_file(job, local).await
 }
 
-async fn upload_local(job: &Job, local: &Local) -> Result<(), Stop> {
+async fn upload_local(job: &Job, turn: &Taken, local: &Local) -> Result<(), Stop> {
     let part = Part {
         volume: local.volume.clone(),
         file: job.core().library().file(&local.volume),
         size: local.size,
     };
     let (file, size, format) = (part.file.clone(), part.size, local.about.format);
-    part.upload(job, Box::new(move || own::open(&file, size, format)))
-        .await
+    let open = Box::new(move || own::open(&file, size, format));
+    part.upload(job, turn, open).await
 }
 
 /// What is in the pool takes no room here.
@@ -178,23 +224,16 @@ async fn drop_file(job: &Job, local: &Local) -> Result<(), Stop> {
     Ok(off_worker(move || library.drop_file(&volume)).await?)
 }
 
-async fn download(job: &Job, offer: &Offer) -> Result<Local, Stop> {
-    let mut shown = None;
-    let mut told = |stage: Stage, progress: Progress| {
-        if shown != Some(stage) {
-            shown = Some(stage);
-            job.remark(format!("{} {}", stage.as_str(), offer.about.id));
-        }
-        job.set_progress(Some(progress));
-    };
-    let cancel = job.stop_signal();
-    let pulled = pull::pull(job.core(), offer, &mut told, Box::pin(cancel)).await?;
+async fn download(job: &Job, turn: &Taken, offer: &Offer) -> Result<Local, Stop> {
+    let mut told = Told::new(job, turn, &offer.about.id);
+    let cancel = Box::pin(job.stop_signal());
+    let pulled = pull::pull(job.core(), offer, &mut |stage, it| told.tell(stage, it), cancel).await?;
     job.set_progress(None);
     let Some(local) = pulled else {
         return Err(job.stopped().await);
     };
     let noted = local.clone();
-    let vm = job.vm;
+    let vm = job.vm()?;
     job.write(move |writer| {
         let owner = writer.vm(vm)?.map(|vm| vm.owner);
         Ok(note_pulled(writer, &noted, owner)?)
@@ -218,7 +257,7 @@ pub(super) fn marker(volume: &str) -> String {
 type Open = Box<dyn FnOnce() -> io::Result<Box<dyn Read>> + Send>;
 
 impl Part {
-    async fn upload(&self, job: &Job, open: Open) -> Result<(), Stop> {
+    async fn upload(&self, job: &Job, turn: &Taken, open: Open) -> Result<(), Stop> {
         let (part, total) = (self.clone(), self.size);
         let (told, mut heard) = tokio::sync::watch::channel(0u64);
         let given_up = Arc::new(AtomicBool::new(false));
@@ -244,7 +283,7 @@ impl Part {
             tokio::select! {
                 done = &mut upload => return done,
                 Ok(()) = heard.changed() => {
-                    job.set_progress(Some(Progress { done: *heard.borrow(), total: Some(total) }));
+                    show(job, turn, Progress { done: *heard.borrow(), total: Some(total) });
                 }
                 stop = job.stopped() => {
                     given_up.store(true, Ordering::Relaxed);

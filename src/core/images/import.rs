@@ -67,7 +67,7 @@ impl Core {
                 import.id
             )));
         }
-        let _turn = self.importing(&import.id).lock_owned().await;
+        let _turn = self.bringing(&import.id).take().await;
         let library = self.library();
         off_worker({
             let library = library.clone();

@@ -54,6 +54,7 @@ impl Local {
     /// Its entry of the catalogue.
     pub fn image(&self) -> Image {
         let mut image = self.about.image(Some(self.size), self.trust, Readiness::Ready);
+        image.brought_at = Some(self.brought_at);
         image.min_disk_gib = image.min_disk_gib.max(self.virtual_size.div_ceil(1 << 30));
         image
     }

@@ -20,9 +20,11 @@ mod listed;
 mod offer;
 mod own;
 mod pull;
+mod pulling;
 mod signature;
 mod sums;
 mod tiny;
+mod turns;
 mod upkeep;
 
 pub use firmware::{FIRMWARE_MEND, find_firmware, firmware_folders};
@@ -32,6 +34,8 @@ pub use library::{Library, Local};
 pub use listed::epitaph;
 pub use offer::{Firmware, Offer};
 pub use pull::{OnStage, Stage};
+pub(super) use pulling::PLAN as PULL;
+pub(super) use turns::{Turn, Turns};
 pub use upkeep::{Soundness, Tried};
 
 use self::listed::Listing;

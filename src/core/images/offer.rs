@@ -131,6 +131,7 @@ impl About {
             default_user: self.default_user.clone(),
             min_disk_gib: self.min_disk_gib,
             size,
+            brought_at: None,
             readiness,
         }
     }

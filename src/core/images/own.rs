@@ -52,6 +52,7 @@ pub fn broken(reason: String) -> Image {
         default_user: String::new(),
         min_disk_gib: 0,
         size: None,
+        brought_at: None,
         readiness: Readiness::Unavailable(reason),
     }
 }

@@ -43,6 +43,7 @@ pub fn entry(dir: &Path) -> Image {
         default_user: USER.to_owned(),
         min_disk_gib: MIN_DISK_GIB,
         size,
+        brought_at: None,
         readiness,
     }
 }

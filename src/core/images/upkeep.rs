@@ -96,7 +96,7 @@ impl Core {
     /// # Errors
     /// [`Error::NotPermitted`], the hypervisor's, [`Error::Io`].
     pub async fn clean_images(&self, ctx: &Ctx) -> Result<u64> {
-        let bases = self.managed_bases(ctx).await?;
+        let standing = self.managed_standing(ctx).await?;
         self.forget_images_without_bytes().await?;
         let library = self.library();
         let all = off_worker(move || Ok(library.all())).await?;
@@ -105,7 +105,8 @@ impl Core {
         let mut freed = 0;
         for local in all {
             let is_newest = newest.insert(local.about.id.clone());
-            if !is_newest && !bases.contains_key(&local.volume) {
+            let is_needed = standing.iter().any(|it| it.needs(&local.about.id, &local.volume));
+            if !is_newest && !is_needed {
                 freed += local.size;
                 self.remove_local(ctx, local).await?;
             }

@@ -104,7 +104,7 @@ async fn one(
             return Err(error);
         }
     };
-    tracing::info!(operation = id.0, kind = %operation.kind, vm = operation.vm.0, "at work");
+    tracing::info!(operation = id.0, kind = %operation.kind, name = operation.name, "at work");
     let job = Job::new(core, epoch, operation, input, ending);
     let ended = drive(&job, vms::plan(operation.kind)).await;
     tracing::info!(operation = id.0, ?ended, "left");

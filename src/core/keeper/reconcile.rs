@@ -50,7 +50,10 @@ async fn settle_all(core: &Core, epoch: Epoch, asked: &mut HashMap<Uuid, Instant
     asked.retain(|uuid, _| truth.domains.contains_key(uuid));
     let mut questions = ADDRESSES_AT_ONCE;
     for vm in &truth.vms {
-        let busy = truth.operations.iter().any(|operation| operation.vm == vm.id);
+        let busy = truth
+            .operations
+            .iter()
+            .any(|operation| operation.vm == Some(vm.id));
         let domain = truth.domains.get(&vm.uuid);
         if !busy {
             settle_status(core, epoch, vm, domain, looked_at).await?;

@@ -84,8 +84,7 @@ const LAST_CALL: Duration = Duration::from_secs(5);
 pub struct Job {
     /// The operation.
     pub id: OperationId,
-    /// Its machine.
-    pub vm: VmId,
+    vm: Option<VmId>,
     core: Core,
     epoch: Epoch,
     input: Value,
@@ -127,6 +126,15 @@ impl Job {
             remark: Mutex::default(),
             step: Mutex::default(),
         }
+    }
+
+    /// Its machine.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if it works on an image.
+    pub fn vm(&self) -> Result<VmId, Error> {
+        self.vm
+            .ok_or_else(|| Error::Internal("a step for machines works on an image".to_owned()))
     }
 
     /// The core.

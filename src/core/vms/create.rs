@@ -40,8 +40,10 @@ pub static PLAN: Plan = Plan {
 
 /// The machine is settled; of one that was not made, what it cost comes back.
 fn settle_created(writer: &Writer<'_>, operation: &Operation) -> store::Result<()> {
-    if writer.vm(operation.vm)?.is_none() {
-        refund_creation(writer, operation.owner, operation.vm, &operation.vm_name)?;
+    if let Some(vm) = operation.vm
+        && writer.vm(vm)?.is_none()
+    {
+        refund_creation(writer, operation.owner, vm, &operation.name)?;
     }
     settle_ready(writer, operation)
 }
@@ -63,7 +65,7 @@ impl Step for Reserve {
 
     fn undo<'a>(&'a self, job: &'a Job, _: &'a Value) -> Work<'a, ()> {
         Box::pin(async move {
-            let id = job.vm;
+            let id = job.vm()?;
             job.write(move |writer| match writer.vm(id)? {
                 Some(_) => Ok(writer.remove_vm(id)?),
                 None => Ok(()),

@@ -18,8 +18,11 @@ pub static PLAN: Plan = Plan {
 /// A machine that could not be destroyed is no longer `destroying`: libvirt says what is left
 /// of it, and it can be destroyed again.
 fn settle(writer: &Writer<'_>, operation: &Operation) -> store::Result<()> {
-    if operation.state != OperationState::Done && writer.vm(operation.vm)?.is_some() {
-        writer.set_vm_status(operation.vm, VmStatus::Error, operation.error.as_deref())?;
+    if operation.state != OperationState::Done
+        && let Some(vm) = operation.vm
+        && writer.vm(vm)?.is_some()
+    {
+        writer.set_vm_status(vm, VmStatus::Error, operation.error.as_deref())?;
     }
     log::outcome(writer, operation)
 }
@@ -57,7 +60,7 @@ impl Step for Remove {
 
     fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
         Box::pin(async move {
-            let id = job.vm;
+            let id = job.vm()?;
             job.write(move |writer| match writer.vm(id)? {
                 Some(_) => Ok(writer.remove_vm(id)?),
                 None => Ok(()),

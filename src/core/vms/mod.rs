@@ -135,7 +135,7 @@ fn state_refusal(status: VmStatus, unready: bool, action: Action) -> Option<&'st
     }
 }
 
-/// The steps of an operation on a machine.
+/// The steps of an operation.
 pub(super) fn plan(kind: OperationKind) -> &'static Plan {
     match kind {
         OperationKind::Create => &create::PLAN,
@@ -146,6 +146,7 @@ pub(super) fn plan(kind: OperationKind) -> &'static Plan {
         OperationKind::Pause => &power::PAUSE,
         OperationKind::Resume => &power::RESUME,
         OperationKind::Destroy => &destroy::PLAN,
+        OperationKind::Pull => &images::PULL,
     }
 }
 
@@ -331,8 +332,8 @@ impl Queued<'_> {
     fn accept(&self, writer: &Writer<'_>, actor: &User) -> Result<OperationId> {
         let id = writer.insert_operation(&NewOperation {
             kind: self.kind,
-            vm: self.vm,
-            vm_name: self.name,
+            vm: Some(self.vm),
+            name: self.name,
             owner: self.owner,
             actor: actor.id,
             input: self.input,

@@ -51,29 +51,35 @@ pub static RESUME: Plan = Plan {
 
 /// The guest is ready; or it never became so, and stays as it is for whoever wants to see why.
 pub fn settle_ready(writer: &Writer<'_>, operation: &Operation) -> store::Result<()> {
-    if operation.kept() {
-        let reason = operation.error.as_deref();
-        writer.set_vm_unready(operation.vm, reason)?;
-        writer.set_vm_status(operation.vm, VmStatus::Error, reason)?;
-    } else if operation.state == OperationState::Done {
-        writer.set_vm_unready(operation.vm, None)?;
+    match operation.vm {
+        Some(vm) if operation.kept() => {
+            let reason = operation.error.as_deref();
+            writer.set_vm_unready(vm, reason)?;
+            writer.set_vm_status(vm, VmStatus::Error, reason)?;
+        }
+        _ => forget_unready(writer, operation)?,
     }
     settle(writer, operation, VmStatus::Running)
 }
 
 fn settle_off(writer: &Writer<'_>, operation: &Operation) -> store::Result<()> {
-    if operation.state == OperationState::Done {
-        writer.set_vm_unready(operation.vm, None)?;
-    }
+    forget_unready(writer, operation)?;
     settle(writer, operation, VmStatus::Stopped)
+}
+
+fn forget_unready(writer: &Writer<'_>, operation: &Operation) -> store::Result<()> {
+    match operation.vm {
+        Some(vm) if operation.state == OperationState::Done => writer.set_vm_unready(vm, None),
+        _ => Ok(()),
+    }
 }
 
 /// A pause makes no guest ready.
 fn settle_resumed(writer: &Writer<'_>, operation: &Operation) -> store::Result<()> {
-    let row = writer.vm(operation.vm)?;
-    match row.and_then(|row| row.unready) {
-        Some(reason) if operation.state == OperationState::Done => {
-            writer.set_vm_status(operation.vm, VmStatus::Error, Some(&reason))?;
+    let row = operation.vm.map(|vm| writer.vm(vm)).transpose()?.flatten();
+    match row.and_then(|row| Some((row.id, row.unready?))) {
+        Some((vm, reason)) if operation.state == OperationState::Done => {
+            writer.set_vm_status(vm, VmStatus::Error, Some(&reason))?;
             log::outcome(writer, operation)
         }
         _ => settle(writer, operation, VmStatus::Running),
@@ -87,8 +93,10 @@ fn settle_paused(writer: &Writer<'_>, operation: &Operation) -> store::Result<()
 /// Notes what the operation made of the machine, so that the reconciler does not take it for a
 /// change from outside. After a failure libvirt says what is.
 fn settle(writer: &Writer<'_>, operation: &Operation, status: VmStatus) -> store::Result<()> {
-    if operation.state == OperationState::Done {
-        writer.set_vm_status(operation.vm, status, None)?;
+    if operation.state == OperationState::Done
+        && let Some(vm) = operation.vm
+    {
+        writer.set_vm_status(vm, status, None)?;
     }
     log::outcome(writer, operation)
 }

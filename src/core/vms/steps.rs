@@ -17,7 +17,7 @@ const PRESS_EVERY: Duration = Duration::from_secs(10);
 
 /// The operation's machine.
 pub async fn machine(job: &Job) -> Result<Vm, Stop> {
-    let id = job.vm;
+    let id = job.vm()?;
     let vm = job.core().read(move |reader| Ok(reader.vm(id)?)).await?;
     vm.ok_or_else(|| {
         Stop::Failed(Error::NotFound {

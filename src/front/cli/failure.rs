@@ -228,12 +228,12 @@ fn advice(error: &core::Error) -> Option<String> {
 }
 
 fn unsuccessful(operation: &Operation) -> String {
-    let what = format!("{} {}", operation.kind, operation.vm_name);
+    let what = format!("{} {}", operation.kind, operation.subject());
     let why = operation.error.as_deref().unwrap_or("no reason was recorded");
     match operation.state {
         OperationState::Cancelled => format!("{what} was cancelled and undone: {why}"),
         OperationState::Failed if operation.kept() && operation.kind != OperationKind::Destroy => {
-            let name = &operation.vm_name;
+            let name = &operation.name;
             format!(
                 "{what} failed: {why}. The machine is kept: `twarga console {name}` shows its console, \
                  `twarga vm start {name}` waits once more, `twarga vm destroy {name}` removes it"

@@ -4,7 +4,7 @@ use super::Cli;
 use super::arguments::OpCommand;
 use super::failure::Failure;
 use super::output::{Align, Page, Table, moment};
-use super::progress::{ProgressLine, sentence};
+use super::progress::{Followed, ProgressLine, sentence};
 use super::shape::OperationShape;
 use crate::core::{Clock, Ctx, Keeper, KeeperKind, Keeping, OperationQuery};
 use crate::front::signals::Ending;
@@ -91,9 +91,10 @@ async fn keep_showing(
     clock: &Clock,
 ) -> Infallible {
     let mut tick = tokio::time::interval(Duration::from_secs(1));
+    let mut followed = Followed::new();
     loop {
         if let Some(operation) = told.borrow_and_update().as_ref() {
-            line.show(&sentence(operation, clock()));
+            line.show(&followed.sentence(operation, clock()));
         }
         tokio::select! {
             // Its other end lives as long as this is waited for.
@@ -133,7 +134,7 @@ fn describe(page: &mut Page, operation: &Operation) {
     page.pairs(&[
         ("operation", operation.id.to_string()),
         ("kind", operation.kind.to_string()),
-        ("machine", operation.vm_name.clone()),
+        ("what", operation.subject()),
         ("state", operation.state.to_string()),
         ("error", operation.error.clone().unwrap_or_default()),
         ("asked", moment(operation.created_at)),
@@ -163,7 +164,7 @@ fn table(operations: &[Operation], now: Timestamp) -> Table {
         ("ID", Align::Right),
         ("ASKED", Align::Left),
         ("KIND", Align::Left),
-        ("MACHINE", Align::Left),
+        ("WHAT", Align::Left),
         ("STATE", Align::Left),
         ("", Align::Left),
     ]);
@@ -177,7 +178,7 @@ fn table(operations: &[Operation], now: Timestamp) -> Table {
             operation.id.to_string(),
             moment(operation.created_at),
             operation.kind.to_string(),
-            operation.vm_name.clone(),
+            operation.subject(),
             operation.state.to_string(),
             remark,
         ]);

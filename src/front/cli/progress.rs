@@ -1,14 +1,15 @@
 //! One line on a terminal that says how far an operation is, redrawn in place; in a pipe nothing.
 
-use super::output::{Output, bytes};
+use super::output::{Output, bytes, span};
 use crate::model::text::visible_within;
-use crate::model::{Operation, OperationState};
+use crate::model::{Operation, OperationState, Pace, Progress};
 use jiff::Timestamp;
+use std::time::Instant;
 
 /// What an operation is doing: `create web-1: step 3 of 8, volume, 12.0 MiB of 19.0 MiB`, or
 /// `create web-1: step 8 of 8, ready, 12 s: booting`.
 pub fn sentence(operation: &Operation, now: Timestamp) -> String {
-    let what = format!("{} {}", operation.kind, operation.vm_name);
+    let what = format!("{} {}", operation.kind, operation.subject());
     match operation.state {
         OperationState::Queued => format!("{what}: waits for a keeper"),
         OperationState::Undoing => match operation.current_step() {
@@ -36,6 +37,51 @@ pub fn sentence(operation: &Operation, now: Timestamp) -> String {
             format!("{what}: step {at} of {of}, {}{amount}{stage}", step.name)
         }
         state => format!("{what}: {state}"),
+    }
+}
+
+/// `, 1.2 MiB/s, 6s left`, as far as that is known.
+pub fn pace_words(progress: Progress, pace: &Pace) -> String {
+    let mut words = String::new();
+    if let Some(rate) = pace.rate() {
+        words.push_str(&format!(", {}/s", bytes(rate as u64)));
+    }
+    if let Some(left) = progress.total.and_then(|total| pace.left(total)) {
+        let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
+        words.push_str(&format!(", {} left", span(seconds)));
+    }
+    words
+}
+
+/// How an operation that is followed goes on: what it does, how fast, and how long it will take.
+pub struct Followed {
+    began: Instant,
+    pace: Pace,
+    steps: usize,
+}
+
+impl Followed {
+    /// Nothing was seen yet.
+    pub fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            pace: Pace::default(),
+            steps: 0,
+        }
+    }
+
+    /// The sentence for what is seen now.
+    pub fn sentence(&mut self, operation: &Operation, now: Timestamp) -> String {
+        let mut line = sentence(operation, now);
+        if operation.steps.len() != self.steps || operation.progress.is_none() {
+            self.steps = operation.steps.len();
+            self.pace = Pace::default();
+        }
+        if let Some(progress) = operation.progress {
+            self.pace.saw(self.began.elapsed(), progress.done);
+            line.push_str(&pace_words(progress, &self.pace));
+        }
+        line
     }
 }
 
@@ -84,8 +130,8 @@ mod tests {
         let operation = Operation {
             id: OperationId(1),
             kind: OperationKind::Create,
-            vm: VmId(1),
-            vm_name: "web-1".to_owned(),
+            vm: Some(VmId(1)),
+            name: "web-1".to_owned(),
             owner: UserId(1),
             actor: UserId(1),
             state: OperationState::Running,

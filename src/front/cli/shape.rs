@@ -14,10 +14,11 @@ pub use consoles::{ConsoleShape, EndedShape, RecordShape, RecordingShape, Remove
 pub use credits::{AdjustedShape, EntryShape, LedgerShape, PurseShape};
 pub(super) use credits::{ENTRY_HELP, LEDGER_HELP, PURSE_HELP};
 pub(super) use image::{
-    CLEANED_HELP, IMAGE_HELP, LOCAL_IMAGE_HELP, REMOVED_IMAGE_HELP, TRIED_HELP, VERIFIED_IMAGE_HELP,
+    CLEANED_HELP, IMAGE_HELP, LOCAL_IMAGE_HELP, PULLED_IMAGE_HELP, REMOVED_IMAGE_HELP, TRIED_HELP,
+    VERIFIED_IMAGE_HELP,
 };
 pub use image::{
-    CleanedShape, ImageShape, LocalImageShape, RemovedImageShape, TriedShape, VerifiedImageShape,
+    CleanedShape, ImageShape, LocalImageShape, PulledShape, RemovedImageShape, TriedShape, VerifiedImageShape,
 };
 pub(super) use key::{KEY_HELP, REMOVED_KEY_HELP};
 pub use key::{KeyShape, RemovedKeyShape};
@@ -146,8 +147,9 @@ pub(super) fn domain_state(domain: &Foreign) -> &'static str {
 pub struct OperationShape {
     id: i64,
     kind: &'static str,
-    vm_id: i64,
-    vm: String,
+    vm_id: Option<i64>,
+    vm: Option<String>,
+    image: Option<String>,
     owner_id: i64,
     actor_id: i64,
     state: &'static str,
@@ -173,7 +175,8 @@ struct StepShape {
 
 pub(super) const OPERATION_HELP: &str = "\
 JSON: an operation (`list`: an array of them) has
-  id, kind (create|start|stop|kill|restart|pause|resume|destroy), vm_id, vm, owner_id, actor_id,
+  id, kind (create|start|stop|kill|restart|pause|resume|destroy|pull), vm_id, vm (both null of
+  an image's), image (id; null of a machine's), owner_id, actor_id,
   state (queued|running|undoing|done|failed|cancelled), error,
   steps (name, state, started_at, finished_at, remark, error), step_count, bytes_done,
   bytes_total, cancel_requested, created_at, finished_at";
@@ -183,8 +186,12 @@ impl From<&Operation> for OperationShape {
         Self {
             id: operation.id.0,
             kind: operation.kind.as_str(),
-            vm_id: operation.vm.0,
-            vm: visible(&operation.vm_name).into_owned(),
+            vm_id: operation.vm.map(|vm| vm.0),
+            vm: operation.vm.map(|_| visible(&operation.name).into_owned()),
+            image: operation
+                .kind
+                .is_on_image()
+                .then(|| visible(&operation.name).into_owned()),
             owner_id: operation.owner.0,
             actor_id: operation.actor.0,
             state: operation.state.as_str(),

@@ -306,12 +306,12 @@ async fn finish(
             return;
         }
         match &machine {
-            None => page.line(&format!("{} is gone", operation.vm_name)),
+            None => page.line(&format!("{} is gone", operation.name)),
             Some(machine) => {
                 let how = sign_in(machine)
                     .map(|command| format!(": {command}"))
                     .unwrap_or_default();
-                page.line(&format!("{} is {}{how}", operation.vm_name, machine.status));
+                page.line(&format!("{} is {}{how}", operation.name, machine.status));
             }
         }
     })
@@ -351,13 +351,13 @@ async fn aftermath(
     Ok(of(&view))
 }
 
-/// A machine's status after an operation of this kind; `None` if it is gone.
+/// A machine's status after an operation of this kind; `None` if it is gone, or was none's.
 fn expected(kind: OperationKind) -> Option<VmStatus> {
-    use OperationKind::{Create, Destroy, Kill, Pause, Restart, Resume, Start, Stop};
+    use OperationKind::{Create, Destroy, Kill, Pause, Pull, Restart, Resume, Start, Stop};
     match kind {
         Create | Start | Restart | Resume => Some(VmStatus::Running),
         Stop | Kill => Some(VmStatus::Stopped),
         Pause => Some(VmStatus::Paused),
-        Destroy => None,
+        Destroy | Pull => None,
     }
 }

@@ -1,13 +1,15 @@
 //! Carries out what the screen wants: each effect is a task that calls the core and sends its
 //! reply as an event. This is the only place of the screen that holds a [`Ctx`].
 
-use super::event::{Effect, Entered, Event, Permit, Reply, Secret};
+mod entry;
+mod images;
+
+use super::event::{Effect, Event, Reply, Secret};
 use super::run::Stage;
 use super::terminal::Screen;
 use super::wires::Wires;
-use crate::core::consoles::{self, Typed};
-use crate::core::policy::{Permission, Relation, allows};
-use crate::core::{Core, Ctx, Error, Keeper, Registration, Result, SignedIn, Source, vms};
+use crate::core::consoles::Typed;
+use crate::core::{Core, Ctx, Error, Keeper, Registration, Result, Source, vms};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::Sender;
@@ -100,6 +102,11 @@ impl Stage for Runner<'_> {
                 line.send(Reply::Preferences(desk.preferences().await)).await;
             });
             self.watch = Some(self.tasks.spawn(async move { desk.follow(&line).await }));
+            return;
+        }
+        if let Effect::Image(wish) = effect {
+            self.tasks
+                .spawn(async move { desk.about_images(wish, &line).await });
             return;
         }
         self.tasks.spawn(async move {
@@ -195,6 +202,14 @@ impl Line {
         };
         // The loop has ended: nobody is there to be told.
         let _ = self.events.send(event).await;
+    }
+
+    /// Where there is no room, the next one tells.
+    fn try_send(&self, reply: Reply) {
+        let _ = self.events.try_send(Event::Reply {
+            generation: self.generation,
+            reply: Box::new(reply),
+        });
     }
 }
 
@@ -337,25 +352,6 @@ impl Desk {
 
     async fn unlock(&self, password: &str) -> Result<()> {
         self.core.unlock(&self.ctx()?, password).await
-    }
-
-    /// Takes the seat for whoever came in.
-    fn entered(&self, result: Result<SignedIn>) -> Result<Entered> {
-        let SignedIn { ctx, token } = result?;
-        self.sit(Some(ctx.clone()));
-        self.keep_token(Some(&token));
-        let same = ctx.clone();
-        let may_create = allows(ctx.role(), Permission::CreateMachine, Relation::Own);
-        Ok(Entered {
-            user: ctx.user(),
-            name: ctx.username().to_string(),
-            role: ctx.role(),
-            permit: Permit {
-                create: (!may_create).then(|| format!("an {} changes nothing", ctx.role())),
-                act: Arc::new(move |machine, action| vms::refusal(&ctx, machine, action)),
-                console: Arc::new(move |machine, kind| consoles::refusal(&same, machine, kind)),
-            },
-        })
     }
 
     fn keep_token(&self, token: Option<&str>) {

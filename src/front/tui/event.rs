@@ -11,7 +11,7 @@ use crate::core::{
 };
 use crate::model::{
     ConsoleId, ConsoleKind, ConsoleSession, Event as LogEvent, Image, Operation, OperationId, Preferences,
-    Recording, RecordingId, Role, UserId, VmId,
+    Progress, Recording, RecordingId, Role, UserId, VmId,
 };
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
@@ -118,6 +118,8 @@ pub enum Reply {
         /// What.
         reply: ConsoleReply,
     },
+    /// Something came of images.
+    Image(ImageReply),
     /// Consoles were listed.
     Consoles(Result<Vec<ConsoleSession>>),
     /// Consoles were ended: how many.
@@ -133,6 +135,58 @@ pub enum Reply {
         /// What was said.
         error: Error,
     },
+}
+
+/// What is wanted of images.
+#[derive(Debug)]
+pub enum ImageWish {
+    /// The catalogue with what is on this host.
+    List,
+    /// The newest of that id.
+    Pull(String),
+    /// Every byte of it compared with what came.
+    Verify(String),
+    /// It is to go from this host.
+    Remove(String),
+    /// What nobody needs is to go.
+    Clean,
+}
+
+/// What came of images.
+#[derive(Debug)]
+pub enum ImageReply {
+    /// They were listed.
+    Listed(Result<Vec<Image>>),
+    /// A download was asked for.
+    Pulled {
+        /// Of which.
+        id: String,
+        /// Whether it was accepted.
+        result: Result<OperationId>,
+    },
+    /// One is being read.
+    Verifying {
+        /// Which.
+        id: String,
+        /// How far that is.
+        progress: Progress,
+    },
+    /// One was read: how many versions, and how many of them are not what came.
+    Verified {
+        /// Which.
+        id: String,
+        /// What was found.
+        result: Result<(usize, usize)>,
+    },
+    /// One was removed: the bytes that are free now.
+    Removed {
+        /// Which.
+        id: String,
+        /// Whether it is gone.
+        result: Result<u64>,
+    },
+    /// What nobody needs was removed: the bytes that are free now.
+    Cleaned(Result<u64>),
 }
 
 /// What came of a console.
@@ -183,6 +237,10 @@ pub struct Permit {
     pub act: Rule,
     /// Why the user may not make machines.
     pub create: Option<String>,
+    /// Why the user may not download images.
+    pub pull: Option<String>,
+    /// Why the user may not verify, remove and clean up images.
+    pub images: Option<String>,
     /// Why a machine's console cannot be opened now.
     pub console: ConsoleRule,
 }
@@ -297,6 +355,8 @@ pub enum Effect {
     },
     /// Leave a console.
     CloseConsole(u64),
+    /// Something about images.
+    Image(ImageWish),
     /// List consoles.
     LoadConsoles,
     /// End a console, wherever it is; all that may be ended if `None`.

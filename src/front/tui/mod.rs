@@ -31,7 +31,9 @@ mod words;
 
 pub use draw::draw;
 pub use effects::SaveToken;
-pub use event::{ConsoleReply, Effect, Entered, Event, Exit, Permit, Reply, Rule, Secret, Slot};
+pub use event::{
+    ConsoleReply, Effect, Entered, Event, Exit, ImageReply, ImageWish, Permit, Reply, Rule, Secret, Slot,
+};
 pub use input::Parser;
 pub use run::{LoopError, Stage, run as run_loop};
 pub use state::{Estimate, Features, Setup, State};

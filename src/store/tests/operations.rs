@@ -9,8 +9,8 @@ impl Bench {
         self.write(|writer| {
             writer.insert_operation(&NewOperation {
                 kind,
-                vm,
-                vm_name: "web",
+                vm: Some(vm),
+                name: "web",
                 owner,
                 actor: owner,
                 input: &json!({"image": "tiny"}),
@@ -90,9 +90,9 @@ fn the_index_alone_refuses_a_second_unfinished_operation() {
     let alice = bench.user("alice");
     let vm = bench.vm(alice, "web");
     bench.operation(alice, vm, OperationKind::Start).unwrap();
-    let copy = "INSERT INTO operations (kind, vm, vm_name, owner, actor, state, input, step_count,
+    let copy = "INSERT INTO operations (kind, vm, name, owner, actor, state, input, step_count,
                                         cancel_requested, created_at)
-                SELECT kind, vm, vm_name, owner, actor, 'running', input, step_count, 0, 0 FROM operations";
+                SELECT kind, vm, name, owner, actor, 'running', input, step_count, 0, 0 FROM operations";
     let refused = bench.raw().execute(copy, []).unwrap_err();
     assert!(refused.to_string().contains("UNIQUE"), "{refused}");
 }
@@ -201,5 +201,59 @@ fn operations_are_listed_newest_first_by_owner_state_and_page() {
             ..all
         }),
         [4, 3]
+    );
+}
+
+#[test]
+fn an_image_has_one_operation_at_a_time_and_everybody_sees_it() {
+    let bench = Bench::new();
+    let (alice, bob) = (bench.user("alice"), bench.user("bob"));
+    let vm = bench.vm(alice, "web");
+    let pull = |image: &'static str| {
+        bench.write(|writer| {
+            writer.insert_operation(&NewOperation {
+                kind: OperationKind::Pull,
+                vm: None,
+                name: image,
+                owner: alice,
+                actor: alice,
+                input: &Value::Null,
+                step_count: 1,
+            })
+        })
+    };
+    // A machine of the image's name is something else.
+    bench.operation(alice, vm, OperationKind::Start).unwrap();
+    let first = pull("web").unwrap();
+    assert!(matches!(pull("web"), Err(Error::Busy(id)) if id == first));
+    let other = pull("debian").unwrap();
+    assert_eq!(
+        bench.read(|reader| reader.unfinished_on_image("web")),
+        Some(first)
+    );
+    let filter = OperationFilter {
+        owner: Some(bob),
+        ..OperationFilter::default()
+    };
+    let seen: Vec<_> = bench
+        .read(|reader| reader.operations(filter))
+        .iter()
+        .map(|it| it.id)
+        .collect();
+    assert_eq!(seen, [other, first], "and not alice's machine");
+    let shown = bench.read(|reader| reader.operation(first)).unwrap();
+    assert_eq!((shown.vm, shown.subject().as_str()), (None, "image web"));
+    bench.finish(first);
+    assert_eq!(bench.read(|reader| reader.unfinished_on_image("web")), None);
+    pull("web").unwrap();
+    // Not by this program's care alone: the tables hold it, too.
+    let raw = bench.raw();
+    let twice = "INSERT INTO operations (kind, vm, name, owner, actor, state, input, step_count,
+                                         cancel_requested, created_at)
+                 VALUES ('pull', NULL, 'web', 1, 1, 'queued', 'null', 1, 0, 0)";
+    assert!(raw.execute(twice, []).is_err());
+    assert!(
+        raw.execute(&twice.replace("'pull'", "'start'").replace("'web'", "'x'"), [])
+            .is_err()
     );
 }

@@ -176,10 +176,15 @@ pub enum ImageCommand {
         id: String,
     },
     /// Download an image, or its newer version, and verify it; goes on where it was broken off
-    #[command(after_long_help = shape::LOCAL_IMAGE_HELP)]
+    ///
+    /// It is an operation: Ctrl-C leaves it to the next twarga that keeps, `twarga op cancel` ends it.
+    #[command(after_long_help = shape::PULLED_IMAGE_HELP)]
     Pull {
         /// Its id or another of its names
         id: String,
+        /// Whether to wait.
+        #[command(flatten)]
+        wait: WaitArguments,
     },
     /// Import a qcow2, raw, vmdk, vdi or vhdx image of a file or an address (admins)
     ///

@@ -39,6 +39,16 @@ fn a_tenant_overrides_nothing() {
 #[test]
 fn a_tenant_has_no_commands() {
     assert!(read("--tenant vm list").is_err());
+    // Least of all those that name files.
+    for command in [
+        "image import /etc/shadow --id x --user y",
+        "image import https://example.org/x.img --id x --user y",
+        "key add --file /etc/shadow",
+        "vm create web-1 --ssh-key /etc/shadow",
+    ] {
+        let refused = read(&format!("--tenant {command}")).unwrap_err();
+        assert!(refused.to_string().contains("--tenant"), "{command}: {refused}");
+    }
 }
 
 #[test]

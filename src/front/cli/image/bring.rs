@@ -3,8 +3,8 @@
 use crate::core::{self, Core, Local, OnStage, Stage};
 use crate::front::cli::Cli;
 use crate::front::cli::failure::Failure;
-use crate::front::cli::output::{Output, bytes, span};
-use crate::front::cli::progress::ProgressLine;
+use crate::front::cli::output::{Output, bytes};
+use crate::front::cli::progress::{ProgressLine, pace_words};
 use crate::front::cli::shape::LocalImageShape;
 use crate::model::{Pace, Progress};
 use std::time::{Duration, Instant};
@@ -33,13 +33,7 @@ pub async fn bring(
     };
     let local = brought?;
     cli.output.result(&LocalImageShape::new(&local), |page| {
-        page.line(&format!(
-            "{} is on this host: {}, {} ({})",
-            local.about.id,
-            bytes(local.size),
-            local.digest,
-            local.trust.as_str()
-        ))
+        page.line(&super::here(&local))
     })
 }
 
@@ -84,12 +78,6 @@ fn sentence(stage: Stage, progress: Progress, pace: &Pace) -> String {
     if let Some(total) = progress.total {
         line.push_str(&format!(" of {}", bytes(total)));
     }
-    if let Some(rate) = pace.rate() {
-        line.push_str(&format!(", {}/s", bytes(rate as u64)));
-    }
-    if let Some(left) = progress.total.and_then(|total| pace.left(total)) {
-        let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
-        line.push_str(&format!(", {} left", span(seconds)));
-    }
+    line.push_str(&pace_words(progress, pace));
     line
 }

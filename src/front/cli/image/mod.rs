@@ -6,9 +6,13 @@ use super::Cli;
 use super::arguments::ImageCommand;
 use super::failure::Failure;
 use super::output::{Align, Table, bytes};
-use super::prompt;
-use super::shape::{CleanedShape, ImageShape, RemovedImageShape, TriedShape, VerifiedImageShape};
-use crate::core::{Ctx, Error, Format, Import, Soundness, Stage};
+use super::progress::sentence;
+use super::shape::{
+    CleanedShape, ImageShape, LocalImageShape, OperationShape, PulledShape, RemovedImageShape, TriedShape,
+    VerifiedImageShape,
+};
+use super::{operation, prompt};
+use crate::core::{Ctx, Error, Format, Import, Local, Soundness, Stage};
 use crate::model::{Architecture, Image, ImageKind, NoDigest, Readiness};
 use bring::{BringLine, bring};
 use jiff::civil::Date;
@@ -56,12 +60,7 @@ pub async fn run(cli: &mut Cli, command: ImageCommand) -> Result<(), Failure> {
                     ]);
                 })
         }
-        ImageCommand::Pull { id } => {
-            bring(cli, "the same command goes on from here", async |core, told| {
-                core.pull_image(&ctx, &id, told).await
-            })
-            .await
-        }
+        ImageCommand::Pull { id, wait } => pull(cli, &ctx, &id, wait.waits()).await,
         ImageCommand::Import {
             from,
             id,
@@ -96,6 +95,43 @@ pub async fn run(cli: &mut Cli, command: ImageCommand) -> Result<(), Failure> {
         }
         ImageCommand::Remove { id, yes } => remove(cli, &ctx, &id, yes).await,
     }
+}
+
+/// Asks for a download, or follows the one that is at work already: one serves all who want it.
+async fn pull(cli: &mut Cli, ctx: &Ctx, id: &str, waits: bool) -> Result<(), Failure> {
+    let operation = match cli.core.pull_image(ctx, id).await {
+        Err(Error::Busy(at_work)) => {
+            cli.output
+                .note(&format!("operation {at_work} is downloading it already"));
+            at_work
+        }
+        asked => asked?,
+    };
+    let operation = match waits {
+        true => operation::follow(cli, ctx, operation).await?,
+        false => operation::leave(cli, ctx, operation).await?,
+    };
+    let local = cli.core.local_image(ctx, id).await?;
+    let shape = PulledShape {
+        operation: OperationShape::from(&operation),
+        image: local.as_ref().map(LocalImageShape::new),
+    };
+    let now = cli.now();
+    cli.output.result(&shape, |page| match &local {
+        Some(local) if operation.state.is_final() => page.line(&here(local)),
+        _ => page.line(&sentence(&operation, now)),
+    })
+}
+
+/// `debian-12 is on this host: 350 MiB, sha256:… (signed)`
+fn here(local: &Local) -> String {
+    format!(
+        "{} is on this host: {}, {} ({})",
+        local.about.id,
+        bytes(local.size),
+        local.digest,
+        local.trust.as_str()
+    )
 }
 
 async fn verify(cli: &mut Cli, ctx: &Ctx, id: &str) -> Result<(), Failure> {

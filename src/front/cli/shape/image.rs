@@ -1,5 +1,6 @@
 //! Shapes of images.
 
+use super::OperationShape;
 use crate::core::{Local, Soundness, Tried};
 use crate::model::text::visible;
 use crate::model::{Architecture, Digest, Image, ImageKind, Readiness, Trust};
@@ -43,6 +44,20 @@ JSON: id, url (where it came from), digest (of the download), trust (pinned|sign
 pub(in crate::front::cli) const REMOVED_IMAGE_HELP: &str = "\
 JSON: removed (id), freed (bytes)";
 
+pub(in crate::front::cli) const PULLED_IMAGE_HELP: &str = "\
+JSON: operation (as `op show` prints it), image (null until one is on this host): id, url (where it
+  came from), digest (of the download), trust (pinned|signed|TLS only|nothing), size (bytes on this
+  host), virtual_size (bytes of its disk), brought_at";
+
+/// What `image pull` prints: the operation, and the newest version on this host.
+#[derive(Debug, Serialize)]
+pub struct PulledShape {
+    /// The download.
+    pub operation: OperationShape,
+    /// What is here.
+    pub image: Option<LocalImageShape>,
+}
+
 /// An image that was downloaded.
 #[derive(Debug, Serialize)]
 pub struct LocalImageShape {
@@ -71,7 +86,7 @@ impl LocalImageShape {
 }
 
 pub(in crate::front::cli) const VERIFIED_IMAGE_HELP: &str = "\
-JSON: an array of the versions on this host, each as `image pull` prints it, and
+JSON: an array of the versions on this host, each as `image import` prints it, and
   found (sound|changed|gone)";
 
 pub(in crate::front::cli) const TRIED_HELP: &str = "\

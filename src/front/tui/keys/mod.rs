@@ -51,6 +51,8 @@ pub enum Focus {
     Consoles,
     /// The list of recordings.
     Recordings,
+    /// The list of images.
+    Images,
     /// A recording being played.
     Replay,
     /// A guest's terminal: every key but the leader goes there.
@@ -138,6 +140,12 @@ pub enum Command {
     CopySelect(SelectionKind),
     CopyTake,
     CopyEnd,
+    Images,
+    ImageFilter,
+    PullImage,
+    VerifyImage,
+    RemoveImage,
+    CleanImages,
     Recordings,
     RemoveRecording,
     ReplayPause,

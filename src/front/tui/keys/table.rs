@@ -15,6 +15,7 @@ const LISTS: &[Focus] = &[
     Focus::Messages,
     Focus::Consoles,
     Focus::Recordings,
+    Focus::Images,
 ];
 const REPLAY: &[Focus] = &[Focus::Replay];
 const COPY: &[Focus] = &[Focus::ConsoleCopy];
@@ -56,6 +57,7 @@ pub(super) const ANYWHERE: &[Focus] = &[
     Focus::Quit,
     Focus::Consoles,
     Focus::Recordings,
+    Focus::Images,
     Focus::Replay,
     Focus::ConsoleLeader,
     Focus::ConsoleCopy,
@@ -72,6 +74,7 @@ const LOG: &str = "Log (SOC)";
 const MOVING: &str = "Moving";
 const ASKING: &str = "Forms and questions";
 const PROGRAM: &str = "Program";
+const IMAGES: &str = "Images";
 const WORK: &str = "Operations";
 
 /// Every binding, in the order in which footer, help and palette show them.
@@ -143,6 +146,15 @@ pub static TABLE: &[Binding] = &[
     row(C::ReplayBack, &[code(KeyCode::Left), ch('h')], "back", "five seconds back", REPLAY).shown().of_consoles().section(PLAYING),
     row(C::ReplayStart, &[ch('g'), code(KeyCode::Home)], "beginning", "to the beginning", REPLAY).of_consoles().section(PLAYING),
 
+    row(C::Images, &[ch('i')], "images", "images: here, to download, used by how many machines", TABS).section(IMAGES),
+    row(C::Images, &[ch('i')], "list", "choose the image in a list", &[Focus::Choice]).shown().unless(why::no_image_field).section(IMAGES),
+    row(C::Open, &[code(KeyCode::Enter)], "choose", "take the image into the form of a new machine", &[Focus::Images]).shown().unless(why::choose_image).section(IMAGES),
+    row(C::PullImage, &[ch('p')], "pull", "download the image, or its newer version", &[Focus::Images]).shown().unless(why::pull_image).section(IMAGES),
+    row(C::VerifyImage, &[ch('v')], "verify", "read every byte and compare it with what came", &[Focus::Images]).shown().unless(why::verify_image).section(IMAGES),
+    row(C::RemoveImage, &[ch('x')], "remove", "remove the image from this host, if no machine needs it", &[Focus::Images]).shown().unless(why::remove_image).section(IMAGES),
+    row(C::CleanImages, &[ch('X')], "clean up", "remove old versions that no machine needs, and broken-off downloads", &[Focus::Images]).shown().unless(why::clean_images).section(IMAGES),
+    row(C::ImageFilter, &[ch('/')], "filter", "show only images that have these words in id, title, other names or state", &[Focus::Images]).shown().section(IMAGES),
+
     row(C::Operations, &[ch('O')], "operations", "running and past operations, step by step", TABS).shown().section(WORK),
     row(C::CancelOperation, &[ch('x')], "cancel", "stop an operation and undo what it did", &[Focus::Operations]).shown().unless(why::cancel).section(WORK),
 
@@ -181,15 +193,15 @@ pub static TABLE: &[Binding] = &[
     row(C::No, &[ch('c'), code(KeyCode::Esc)], "stay", "do not quit", &[Focus::Quit]).shown().section(ASKING),
 
     row(C::Palette, &[ch(':')], "command", "find any command by its name", TABS).shown().section(PROGRAM),
-    row(C::Help, &[ch('?'), code(KeyCode::F(1))], "help", "every key, and what it does", &[Focus::Vms, Focus::Soc, Focus::Operations, Focus::Messages, Focus::Consoles, Focus::Recordings, Focus::Replay]).shown().section(PROGRAM),
+    row(C::Help, &[ch('?'), code(KeyCode::F(1))], "help", "every key, and what it does", &[Focus::Vms, Focus::Soc, Focus::Operations, Focus::Messages, Focus::Consoles, Focus::Recordings, Focus::Images, Focus::Replay]).shown().section(PROGRAM),
     row(C::Messages, &[ch('E')], "messages", "earlier results and errors, in full", TABS).section(PROGRAM),
     row(C::Theme, &[ch('T')], "theme", "dark, light, monochrome; kept for your next sign-in", TABS).unless(why::no_colour).section(PROGRAM),
     row(C::Lock, &[ch('L')], "lock", "lock the screen; your password opens it where you were", TABS).section(PROGRAM),
     row(C::SignOut, &[ctrl('o')], "sign out", "end your session", TABS).section(PROGRAM),
     row(C::SignOut, &[ctrl('o')], "sign out", "end the session instead of unlocking it", &[Focus::Lock]).shown().section(PROGRAM),
-    row(C::Back, &[code(KeyCode::Esc)], "back", "close what is open, clear the filter", &[Focus::Vms, Focus::Help, Focus::Operations, Focus::Messages, Focus::Consoles, Focus::Recordings, Focus::Replay]).section(PROGRAM),
+    row(C::Back, &[code(KeyCode::Esc)], "back", "close what is open, clear the filter", &[Focus::Vms, Focus::Help, Focus::Operations, Focus::Messages, Focus::Consoles, Focus::Recordings, Focus::Images, Focus::Replay]).section(PROGRAM),
     row(C::Back, &[code(KeyCode::Esc)], "cancel", "close the form (asks if something was typed) or the line", TYPED).shown().section(ASKING),
-    row(C::Back, &[ch('q')], "close", "close this list", &[Focus::Help, Focus::Operations, Focus::Messages, Focus::Consoles, Focus::Recordings, Focus::Replay]).shown().section(PROGRAM),
+    row(C::Back, &[ch('q')], "close", "close this list", &[Focus::Help, Focus::Operations, Focus::Messages, Focus::Consoles, Focus::Recordings, Focus::Images, Focus::Replay]).shown().section(PROGRAM),
     row(C::Quit, &[ch('q')], "quit", "leave twarga; machines go on", TABS).shown().section(PROGRAM),
     row(C::Interrupt, &[ctrl('c')], "quit", "leave twarga from anywhere", ANYWHERE).section(PROGRAM),
     row(C::Redraw, &[ctrl('l')], "redraw", "draw everything anew", ANYWHERE).section(PROGRAM),

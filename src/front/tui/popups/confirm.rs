@@ -20,6 +20,10 @@ pub(crate) enum Then {
     EndConsoles(Option<ConsoleId>),
     /// What was recorded is removed.
     RemoveRecording(RecordingId),
+    /// An image is removed from this host.
+    RemoveImage(String),
+    /// Images that nobody needs are removed.
+    CleanImages,
     /// The form below is closed with what was typed.
     Discard,
 }
@@ -86,6 +90,26 @@ impl Confirm {
                 recording.id, recording.vm_name
             ),
             then: Then::RemoveRecording(recording.id),
+        }
+    }
+
+    pub(crate) fn remove_image(id: String) -> Self {
+        Self {
+            title: "Remove the image",
+            text: format!(
+                "Remove every version of {id} from this host? What was downloaded can be downloaded again; what was imported cannot."
+            ),
+            then: Then::RemoveImage(id),
+        }
+    }
+
+    pub(crate) fn clean_images() -> Self {
+        Self {
+            title: "Clean up",
+            text:
+                "Remove old versions of images that no machine needs, and downloads that nobody went on with?"
+                    .to_owned(),
+            then: Then::CleanImages,
         }
     }
 

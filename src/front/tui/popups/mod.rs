@@ -6,6 +6,7 @@ pub(crate) mod consoles;
 pub(crate) mod destroy;
 pub(crate) mod first_boot;
 pub(crate) mod help;
+pub(crate) mod images;
 pub(crate) mod messages;
 pub(crate) mod new_vm;
 pub(crate) mod operations;
@@ -30,6 +31,7 @@ pub(crate) enum Popup {
     Operations(operations::Operations),
     Consoles(consoles::Consoles),
     Recordings(recordings::Recordings),
+    Images(images::Images),
     Replay(replay::Replay),
     Messages(messages::Messages),
     Help(help::Help),
@@ -47,6 +49,7 @@ impl Popup {
             Self::Operations(_) => Focus::Operations,
             Self::Consoles(_) => Focus::Consoles,
             Self::Recordings(_) => Focus::Recordings,
+            Self::Images(it) => it.focus(),
             Self::Replay(_) => Focus::Replay,
             Self::Messages(_) => Focus::Messages,
             Self::Help(_) => Focus::Help,
@@ -68,6 +71,7 @@ impl Popup {
             Self::Messages(it) => it.go(command, page, messages),
             Self::Consoles(it) => it.go(command, page),
             Self::Recordings(it) => it.go(command, page),
+            Self::Images(it) => it.go(command, page),
             Self::Help(it) => it.go(command, page),
             Self::Palette(it) => it.go(command, page),
             Self::NewVm(_) | Self::Destroy(_) | Self::Confirm(_) | Self::Quit(_) | Self::Replay(_) => {}
@@ -82,6 +86,7 @@ impl Popup {
             Self::Messages(it) => it.settle(body, messages),
             Self::Consoles(it) => it.settle(body),
             Self::Recordings(it) => it.settle(body),
+            Self::Images(it) => it.settle(body),
             Self::Help(it) => it.settle(body),
             Self::Palette(it) => it.settle(body),
             Self::NewVm(_) | Self::Destroy(_) | Self::Confirm(_) | Self::Quit(_) | Self::Replay(_) => {}
@@ -97,6 +102,7 @@ impl Popup {
             Self::Operations(it) => it.draw(state, screen, buffer),
             Self::Consoles(it) => it.draw(state, buffer),
             Self::Recordings(it) => it.draw(state, buffer),
+            Self::Images(it) => it.draw(state, buffer),
             Self::Replay(it) => it.draw(state, screen, buffer),
             Self::Messages(it) => it.draw(state, screen, buffer),
             Self::Help(it) => it.draw(state, screen, buffer),

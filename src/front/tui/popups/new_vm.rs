@@ -36,6 +36,8 @@ pub(crate) struct NewVm {
     images: Vec<Image>,
     allowance: Option<Allowance>,
     error: Option<String>,
+    /// The image that was chosen in the list of images.
+    wanted: Option<String>,
 }
 
 impl Default for NewVm {
@@ -76,6 +78,7 @@ impl Default for NewVm {
             images: Vec::new(),
             allowance: None,
             error: None,
+            wanted: None,
         }
     }
 }
@@ -111,13 +114,31 @@ impl NewVm {
                 unavailable: image.refusal(),
             })
             .collect();
-        let at = options
-            .iter()
-            .position(|it| it.unavailable.is_none())
+        let wanted = options.iter().position(|it| Some(&it.id) == self.wanted.as_ref());
+        let at = wanted
+            .or_else(|| options.iter().position(|it| it.unavailable.is_none()))
             .unwrap_or(0);
         if let Some(field) = self.form.fields.get_mut(IMAGE) {
             field.kind = Kind::Choice { options, at };
         }
+    }
+
+    /// Chooses an image, now or as soon as the catalogue is read.
+    pub(crate) fn choose(&mut self, id: &str) {
+        self.wanted = Some(id.to_owned());
+        if let Some(FormField {
+            kind: Kind::Choice { options, at },
+            ..
+        }) = self.form.fields.get_mut(IMAGE)
+            && let Some(found) = options.iter().position(|it| it.id == id)
+        {
+            *at = found;
+        }
+    }
+
+    /// Whether the keyboard is at the image.
+    pub(crate) fn is_at_image(&self) -> bool {
+        self.form.focus == IMAGE
     }
 
     /// Steps stay within the user's own bounds, not the defaults.

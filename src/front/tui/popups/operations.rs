@@ -145,7 +145,7 @@ impl Operations {
             pen.right(&operation.id.to_string(), 5, tint(look.dim)).skip(1);
             pen.left(operation.kind.as_str(), 8, Style::new()).skip(1);
             pen.left(
-                &operation.vm_name,
+                &operation.subject(),
                 if line.width >= 70 { 20 } else { 10 },
                 Style::new(),
             )

@@ -44,7 +44,7 @@ impl Quit {
         }
         for operation in view.operations.iter().take(listed) {
             let mut pen = Pen::new(buffer, row(inside, at));
-            pen.left(&operation.vm_name, 16, look.title).skip(1);
+            pen.left(&operation.subject(), 16, look.title).skip(1);
             progress(state, operation, &mut pen, look.accent, look.dim);
             at += 1;
         }

@@ -2,10 +2,10 @@
 
 use super::notices::Level;
 use super::session::Session;
-use super::{Exit, Screen, State, disabled};
+use super::{Exit, Screen, State, disabled, images};
 use crate::core::Action;
 use crate::front::tui::console::panes::Mode;
-use crate::front::tui::event::Effect;
+use crate::front::tui::event::{Effect, ImageWish};
 use crate::front::tui::keys::{Command, Focus};
 use crate::front::tui::layout;
 use crate::front::tui::popups::{Popup, confirm, consoles, destroy, help, messages, operations, palette};
@@ -48,6 +48,10 @@ impl State {
             C::Ssh => self.open_console(ConsoleKind::Ssh, wanted),
             C::Open if self.focus() == Focus::Consoles => self.show_listed_console(),
             C::Open if self.focus() == Focus::Recordings => self.play_listed(wanted),
+            C::Open if self.focus() == Focus::Images => self.in_images(command, wanted),
+            C::Images | C::ImageFilter | C::PullImage | C::VerifyImage | C::RemoveImage | C::CleanImages => {
+                self.in_images(command, wanted)
+            }
             C::Recordings | C::RemoveRecording => self.in_recordings(command, wanted),
             C::ReplayPause
             | C::ReplayFaster
@@ -183,7 +187,10 @@ impl State {
             return None;
         };
         let operation = list.selected(session.view.as_deref())?;
-        Some((operation.id, format!("{} {}", operation.kind, operation.vm_name)))
+        Some((
+            operation.id,
+            format!("{} {}", operation.kind, operation.subject()),
+        ))
     }
 
     pub(super) fn close(&mut self) {
@@ -225,6 +232,9 @@ impl State {
         {
             return;
         }
+        if images::leave_filter(session) {
+            return;
+        }
         match session.popups.last() {
             Some(Popup::NewVm(form)) if form.is_changed() => {
                 session.popups.push(Popup::Confirm(confirm::Confirm::discard()));
@@ -255,6 +265,8 @@ impl State {
             confirm::Then::Cancel(id) => wanted.push(Effect::Cancel(id)),
             confirm::Then::TakeConsole(pane) => self.take_console(pane, wanted),
             confirm::Then::EndConsoles(id) => wanted.push(Effect::EndConsoles(id)),
+            confirm::Then::RemoveImage(id) => wanted.push(Effect::Image(ImageWish::Remove(id))),
+            confirm::Then::CleanImages => wanted.push(Effect::Image(ImageWish::Clean)),
             confirm::Then::RemoveRecording(id) => wanted.push(Effect::RemoveRecording(id)),
         }
     }

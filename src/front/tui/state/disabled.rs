@@ -4,8 +4,9 @@ use super::session::Session;
 use super::{Screen, State};
 use crate::core::{Action, Door, Machine};
 use crate::front::tui::popups::Popup;
+use crate::front::tui::popups::images::{self, Images};
 use crate::front::tui::tabs;
-use crate::model::{ConsoleKind, ConsoleSession, VmStatus};
+use crate::model::{ConsoleKind, ConsoleSession, Image, VmStatus};
 
 pub(crate) fn never(_: &State) -> Option<String> {
     None
@@ -173,4 +174,81 @@ pub(crate) fn no_recording(state: &State) -> Option<String> {
             _ => false,
         });
     (!selected).then(|| "no recording is selected".to_owned())
+}
+
+/// The list of images is open, and one is selected.
+fn selected_image(state: &State) -> Result<(&Session, &Images, &Image), String> {
+    let session = state.session().ok_or("nobody is signed in")?;
+    let Some(Popup::Images(list)) = session.popups.last() else {
+        return Err("the list of images is not open".to_owned());
+    };
+    let image = list.selected().ok_or("no image is selected")?;
+    Ok((session, list, image))
+}
+
+pub(crate) fn no_image_field(state: &State) -> Option<String> {
+    let here = state
+        .session()
+        .is_some_and(|session| match session.popups.last() {
+            Some(Popup::NewVm(form)) => form.is_at_image(),
+            _ => false,
+        });
+    (!here).then(|| "this field is no image".to_owned())
+}
+
+pub(crate) fn choose_image(state: &State) -> Option<String> {
+    match selected_image(state) {
+        Ok((session, _, image)) => session.me.permit.create.clone().or_else(|| image.refusal()),
+        Err(reason) => Some(reason),
+    }
+}
+
+pub(crate) fn pull_image(state: &State) -> Option<String> {
+    let (session, _, image) = match selected_image(state) {
+        Ok(found) => found,
+        Err(reason) => return Some(reason),
+    };
+    let at_work = images::pulling(session, image);
+    session
+        .me
+        .permit
+        .pull
+        .clone()
+        .or_else(|| at_work.then(|| "it is being downloaded".to_owned()))
+}
+
+/// Whether the selected image may be looked after, and came to this host.
+fn brought(state: &State) -> Result<(&Session, &Images, &Image), String> {
+    let found = selected_image(state)?;
+    let (session, _, image) = found;
+    match &session.me.permit.images {
+        Some(reason) => Err(reason.clone()),
+        None if image.brought_at.is_none() => Err("it was not downloaded".to_owned()),
+        None => Ok(found),
+    }
+}
+
+pub(crate) fn verify_image(state: &State) -> Option<String> {
+    match brought(state) {
+        Ok((_, list, _)) => list.is_verifying().then(|| "one is being verified".to_owned()),
+        Err(reason) => Some(reason),
+    }
+}
+
+pub(crate) fn remove_image(state: &State) -> Option<String> {
+    let (session, _, image) = match brought(state) {
+        Ok(found) => found,
+        Err(reason) => return Some(reason),
+    };
+    let machines = images::users(session.view.as_deref(), image);
+    if images::pulling(session, image) {
+        return Some("it is being downloaded".to_owned());
+    }
+    (!machines.is_empty()).then(|| format!("needed by {}", machines.join(", ")))
+}
+
+pub(crate) fn clean_images(state: &State) -> Option<String> {
+    state
+        .session()
+        .and_then(|session| session.me.permit.images.clone())
 }

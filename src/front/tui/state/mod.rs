@@ -11,6 +11,7 @@ pub(crate) mod disabled;
 pub(crate) mod door;
 pub(crate) mod events;
 pub(crate) mod form;
+mod images;
 mod leaving;
 mod mouse;
 pub(crate) mod notices;

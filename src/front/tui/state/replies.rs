@@ -10,7 +10,7 @@ use crate::front::tui::event::{Effect, Entered, Reply, Slot};
 use crate::front::tui::popups::Popup;
 use crate::front::tui::tabs::vms::Column;
 use crate::front::tui::words;
-use crate::model::{Operation, OperationId, OperationKind, OperationState, Preferences};
+use crate::model::{ConsoleSession, Operation, OperationId, OperationKind, OperationState, Preferences};
 
 impl State {
     pub(super) fn reply(&mut self, reply: Reply, wanted: &mut Vec<Effect>) {
@@ -69,16 +69,8 @@ impl State {
                 Err(error) => self.fail(&format!("cancelling operation {id}"), &error, wanted),
             },
             Reply::Console { pane, reply } => self.console_told(pane, reply, wanted),
-            Reply::Consoles(result) => {
-                if let Some(session) = self.session_mut()
-                    && let Some(Popup::Consoles(list)) = session
-                        .popups
-                        .iter_mut()
-                        .find(|it| matches!(it, Popup::Consoles(_)))
-                {
-                    list.arrived(result);
-                }
-            }
+            Reply::Consoles(result) => self.consoles_came(result),
+            Reply::Image(reply) => self.image_replied(reply, wanted),
             Reply::Recordings(result) => self.recordings_came(result),
             Reply::Played(result) => self.recording_came(result, wanted),
             Reply::ConsolesEnded(result) => {
@@ -93,6 +85,17 @@ impl State {
                 self.free_form();
                 self.fail(what, &error, wanted);
             }
+        }
+    }
+
+    fn consoles_came(&mut self, result: Result<Vec<ConsoleSession>>) {
+        if let Some(session) = self.session_mut()
+            && let Some(Popup::Consoles(list)) = session
+                .popups
+                .iter_mut()
+                .find(|it| matches!(it, Popup::Consoles(_)))
+        {
+            list.arrived(result);
         }
     }
 
@@ -194,7 +197,7 @@ impl State {
             Err(Error::NotFound { .. }) => return,
             Err(error) => return self.fail(&format!("operation {id}"), &error, wanted),
         };
-        let name = &operation.vm_name;
+        let name = &operation.subject();
         match operation.state {
             OperationState::Done => self.tell(Level::Good, format!("{name}: {}", past(operation.kind))),
             OperationState::Failed => {

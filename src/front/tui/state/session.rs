@@ -5,7 +5,7 @@ use super::door::Lock;
 use super::work::Work;
 use crate::core::{Health, Keeping, View};
 use crate::front::tui::console::panes::Panes;
-use crate::front::tui::event::{Effect, Entered};
+use crate::front::tui::event::{Effect, Entered, ImageWish};
 use crate::front::tui::keys::Focus;
 use crate::front::tui::popups::Popup;
 use crate::front::tui::tabs;
@@ -118,6 +118,14 @@ impl Session {
                 .find(|it| matches!(it, Popup::Operations(_)))
         {
             wanted.extend(list.newest());
+        }
+        let at_work = |view: &View| view.operations.iter().map(|it| it.id).collect::<Vec<_>>();
+        let before = self.view.as_deref().map(at_work);
+        if before.is_some_and(|before| before != at_work(&view))
+            && self.popups.iter().any(|it| matches!(it, Popup::Images(_)))
+        {
+            // What ended may have brought an image.
+            wanted.push(Effect::Image(ImageWish::List));
         }
         wanted.extend(self.vms.wanted(&view));
         self.view = Some(view);

@@ -32,6 +32,7 @@ impl State {
                         }
                     }
                     Some(Popup::Palette(_)) => self.run_from_palette(wanted),
+                    Some(Popup::Images(list)) => list.filtering = false,
                     Some(_) => {}
                     None if matches!(session.consoles.mode, Mode::Search(_)) => self.search_console(),
                     None => session.vms.filtering = false,

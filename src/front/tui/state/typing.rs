@@ -22,6 +22,7 @@ impl State {
                     new.on_page(|page| page.command(command, key));
                     return self.judge();
                 }
+                Some(Popup::Images(list)) if list.filtering => return form::edit(&mut list.filter, key),
                 None if matches!(session.consoles.mode, Mode::Search(_)) => {
                     if let Mode::Search(input) = &mut session.consoles.mode {
                         form::edit(input, key);
@@ -57,6 +58,12 @@ impl State {
                 Some(Popup::NewVm(new)) if new.on_first_boot() => {
                     new.on_page(|page| page.insert(c));
                     return self.judge();
+                }
+                Some(Popup::Images(list)) if list.filtering => {
+                    if list.filter.value().len() < LONGEST_LINE {
+                        list.filter.handle(InputRequest::InsertChar(c));
+                    }
+                    return;
                 }
                 None if matches!(session.consoles.mode, Mode::Search(_)) => {
                     if let Mode::Search(input) = &mut session.consoles.mode

@@ -46,7 +46,9 @@ impl Work {
         }
         for operation in view.operations.iter().filter(|it| it.actor == me) {
             self.accepted(operation.id);
-            self.stuck.remove(&operation.vm);
+            if let Some(vm) = operation.vm {
+                self.stuck.remove(&vm);
+            }
         }
         self.paces.retain(|id, _| active.contains(id));
         for operation in &view.operations {
@@ -91,7 +93,7 @@ impl Work {
         let stops = matches!(operation.kind, OperationKind::Stop | OperationKind::Restart);
         // A restart whose guest powered off, and then did not become ready.
         if stops && !operation.kept() && self.stuck.len() < MOST {
-            self.stuck.insert(operation.vm);
+            self.stuck.extend(operation.vm);
         }
     }
 
@@ -112,6 +114,7 @@ pub(crate) fn past(kind: OperationKind) -> &'static str {
         OperationKind::Pause => "paused",
         OperationKind::Resume => "resumed",
         OperationKind::Destroy => "destroyed; nothing of it is left",
+        OperationKind::Pull => "on this host",
     }
 }
 
@@ -126,6 +129,7 @@ pub(crate) fn present(kind: OperationKind) -> &'static str {
         OperationKind::Pause => "pausing",
         OperationKind::Resume => "resuming",
         OperationKind::Destroy => "destroying",
+        OperationKind::Pull => "downloading",
     }
 }
 

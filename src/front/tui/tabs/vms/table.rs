@@ -231,6 +231,10 @@ pub(crate) fn progress_words(state: &State, operation: &Operation) -> String {
         }
         if let Some(rate) = state.session().and_then(|it| it.work.rate(operation.id)) {
             words.push_str(&format!(" {}", units::rate(Some(rate))));
+            if let Some(left) = progress.total.and_then(|it| it.checked_sub(progress.done)) {
+                let seconds = (left as f64 / rate).ceil();
+                words.push_str(&format!(" {} left", units::span(seconds as i64)));
+            }
         }
     }
     if let Some((step, stage)) = step.and_then(|step| Some((step, step.remark()?))) {
