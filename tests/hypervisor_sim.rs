@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 use twarga::hypervisor::sim::{Call, Fault, Guest, Inventory, Pace, Script, Sim};
 use twarga::hypervisor::{
-    Boot, Change, DomainSpec, DomainState, Error, Hypervisor, Mode, Network, Ownership, VolumeFormat,
-    VolumeSpec,
+    Boot, Change, DomainSpec, DomainState, Error, Forward, Hypervisor, Mode, Network, Ownership,
+    VolumeFormat, VolumeSpec,
 };
 use uuid::Uuid;
 
@@ -178,7 +178,7 @@ fn what_is_done_already_succeeds_again() {
         sim.start(web).unwrap();
     }
     for _ in 0..2 {
-        sim.forward_ssh(web, 2200).unwrap();
+        sim.forward(web, Forward::ssh(2200)).unwrap();
     }
     for _ in 0..2 {
         sim.pause(web).unwrap();
@@ -214,10 +214,10 @@ fn what_is_there_in_another_shape_is_a_conflict() {
     let db = machine(&sim, "user1-db", 3);
     sim.start(web).unwrap();
     sim.start(db).unwrap();
-    sim.forward_ssh(web, 2200).unwrap();
-    assert!(is_conflict(sim.forward_ssh(db, 2200)));
+    sim.forward(web, Forward::ssh(2200)).unwrap();
+    assert!(is_conflict(sim.forward(db, Forward::ssh(2200))));
     sim.outside().occupy_port(2201, true);
-    assert!(is_conflict(sim.forward_ssh(db, 2201)));
+    assert!(is_conflict(sim.forward(db, Forward::ssh(2201))));
     sim.pause(db).unwrap();
     assert!(is_conflict(sim.start(db)));
     assert!(is_conflict(sim.shut_down(db)));
@@ -260,7 +260,7 @@ fn forwarded_ports_end_with_the_run_and_exist_in_session_mode_only() {
     let session = Sim::new(Held::new().script().mode(Mode::Session));
     let web = machine(&session, "user1-web", 1);
     session.start(web).unwrap();
-    session.forward_ssh(web, 2200).unwrap();
+    session.forward(web, Forward::ssh(2200)).unwrap();
     assert_eq!(session.inventory().ports, [(2200, web)]);
     assert!(session.addresses(web).unwrap().is_empty());
     assert_eq!(session.snapshot().unwrap().domains[0].counters.net_sent, None);
@@ -271,7 +271,7 @@ fn forwarded_ports_end_with_the_run_and_exist_in_session_mode_only() {
     let web = machine(&system, "user1-web", 1);
     system.start(web).unwrap();
     assert!(matches!(
-        system.forward_ssh(web, 2200),
+        system.forward(web, Forward::ssh(2200)),
         Err(Error::Unsupported(_))
     ));
 }

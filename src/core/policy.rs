@@ -37,11 +37,13 @@ pub enum Permission {
     ManageImages,
     /// Add an SSH key to an account: the machines it makes from then on let it in.
     AddKey,
+    /// Forward ports to a machine, and take forwards back.
+    ForwardPort,
 }
 
 impl Permission {
     /// Every permission, for the matrix test.
-    pub const ALL: [Permission; 16] = [
+    pub const ALL: [Permission; 17] = [
         Self::SeeMachine,
         Self::CreateMachine,
         Self::ActOnMachine,
@@ -58,6 +60,7 @@ impl Permission {
         Self::BringImage,
         Self::ManageImages,
         Self::AddKey,
+        Self::ForwardPort,
     ];
 
     /// For a refusal: `you may not …`.
@@ -79,6 +82,7 @@ impl Permission {
             Self::BringImage => "download images",
             Self::ManageImages => "manage images",
             Self::AddKey => "add SSH keys",
+            Self::ForwardPort => "forward ports to this machine",
         }
     }
 }
@@ -111,7 +115,8 @@ pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
                 | EndConsole
                 | SeeRecording
                 | ChangeRecording
-                | ManageImages,
+                | ManageImages
+                | ForwardPort,
             _
         ) | (
             Role::Admin,
@@ -135,7 +140,8 @@ pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
                     | SeeRecording
                     | ChangeRecording
                     | BringImage
-                    | AddKey,
+                    | AddKey
+                    | ForwardPort,
                 Own
             )
     )
@@ -146,7 +152,9 @@ mod tests {
     use super::*;
 
     /// The whole table, written out by hand: (permission, relation, user, auditor, admin).
-    const MATRIX: [(Permission, Relation, bool, bool, bool); 32] = [
+    const MATRIX: [(Permission, Relation, bool, bool, bool); 34] = [
+        (Permission::ForwardPort, Relation::Own, true, false, true),
+        (Permission::ForwardPort, Relation::Others, false, false, true),
         (Permission::BringImage, Relation::Own, true, false, true),
         (Permission::BringImage, Relation::Others, false, false, false),
         (Permission::ManageImages, Relation::Own, false, false, true),
@@ -216,6 +224,7 @@ mod tests {
             Permission::EndConsole,
             Permission::ChangeRecording,
             Permission::AddKey,
+            Permission::ForwardPort,
         ];
         for permission in changes {
             assert!(!allows(Role::Auditor, permission, Relation::Own));

@@ -13,6 +13,7 @@ mod error;
 pub mod libvirt;
 pub mod sim;
 
+pub use crate::model::forward::{Forward, Protocol};
 pub use crate::model::vm::{Address, AddressSource};
 pub use caller::{Caller, Lane};
 pub use console::{Console, End, Output};
@@ -321,11 +322,21 @@ pub trait Hypervisor: Send + Sync + 'static {
     /// A guest's addresses, best first; empty while there are none.
     fn addresses(&self, domain: Uuid) -> Result<Vec<Address>>;
 
-    /// Session mode: makes 127.0.0.1:`port` of the host lead to port 22 of a running guest.
+    /// Session mode: makes a port of the host's loopback lead to a running guest's.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if the port is taken, [`Error::Unsupported`] in other modes.
-    fn forward_ssh(&self, domain: Uuid, port: u16) -> Result<()>;
+    /// [`Error::Conflict`] if the host's port is taken or the domain is off, [`Error::Unsupported`]
+    /// in other modes.
+    fn forward(&self, domain: Uuid, forward: Forward) -> Result<()>;
+
+    /// Takes a forward back; of a domain that is off, all went with its run.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unsupported`] in other modes.
+    fn unforward(&self, domain: Uuid, forward: Forward) -> Result<()>;
+
+    /// Whether a port of the host's loopback is free just now.
+    fn is_port_free(&self, protocol: Protocol, port: u16) -> Result<bool>;
 
     /// Attaches to a running guest's serial console. One client at a time has it, in this process or
     /// any other (`virsh console`); `takeover` ends that one's session.

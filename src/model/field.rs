@@ -26,6 +26,8 @@ pub enum Field {
     GuestUser,
     /// Public SSH key for the guest's account.
     SshKey,
+    /// Forwarded port of a machine.
+    Port,
 }
 
 impl fmt::Display for Field {
@@ -41,6 +43,7 @@ impl fmt::Display for Field {
             Self::Disk => "disk",
             Self::GuestUser => "guest user",
             Self::SshKey => "SSH key",
+            Self::Port => "port",
         })
     }
 }

@@ -5,6 +5,7 @@ pub mod console;
 pub mod digest;
 pub mod event;
 pub mod field;
+pub mod forward;
 pub mod ids;
 pub mod image;
 pub mod limits;
@@ -19,6 +20,7 @@ pub use console::{ConsoleKind, ConsoleSession, Ending, Recording, RecordingMode}
 pub use digest::{Digest, NoDigest};
 pub use event::{Event, EventType, NewEvent, Severity};
 pub use field::{Field, FieldError};
+pub use forward::{Forward, KeptForward, Protocol, WantedForward};
 pub use ids::{ConsoleId, EventId, OperationId, RecordingId, SshKeyId, UserId, VmId};
 pub use image::{Architecture, Image, ImageKind, Readiness, Trust};
 pub use limits::Limits;

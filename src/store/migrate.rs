@@ -19,11 +19,12 @@ use uuid::Uuid;
 const APPLICATION_ID: i32 = 0x7477_6172;
 
 /// Every migration, in order; never changed once released.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0002_consoles.sql"),
     include_str!("../../migrations/0003_images.sql"),
     include_str!("../../migrations/0004_ssh_keys.sql"),
+    include_str!("../../migrations/0006_forwards.sql"),
 ];
 
 /// What the file holds.

@@ -114,11 +114,12 @@ impl Reader<'_> {
         )?;
         Ok(run.flatten())
     }
-    /// Forwarded ports that machines hold.
-    pub fn ssh_ports(&self) -> Result<Vec<u16>> {
+    /// TCP ports of the host's loopback that machines hold.
+    pub fn forwarded_ports(&self) -> Result<Vec<u16>> {
         self.rows(
             "listing forwarded ports",
-            "SELECT ssh_port FROM vms WHERE removed_at IS NULL AND ssh_port IS NOT NULL ORDER BY ssh_port",
+            "SELECT ssh_port AS port FROM vms WHERE removed_at IS NULL AND ssh_port IS NOT NULL
+             UNION SELECT host_port FROM forwards WHERE protocol = 'tcp' ORDER BY port",
             [],
             |row| row.get(0),
         )
@@ -216,8 +217,13 @@ impl Writer<'_> {
             params![id.0, volume],
         )
     }
-    /// Turns a machine's row into a tombstone: its name is free again, its id is not.
+    /// Turns a machine's row into a tombstone: its name and its ports are free again, its id is not.
     pub fn remove_vm(&self, id: VmId) -> Result<()> {
+        self.change(
+            "removing a machine's forwards",
+            "DELETE FROM forwards WHERE vm = ?1",
+            [id.0],
+        )?;
         self.change_one(
             "machine",
             "removing a machine",
@@ -230,7 +236,8 @@ impl Writer<'_> {
     fn check_port(&self, port: u16, but: VmId) -> Result<()> {
         let held = self.exists(
             "looking for a port",
-            "SELECT 1 FROM vms WHERE ssh_port = ?1 AND removed_at IS NULL AND id <> ?2",
+            "SELECT 1 FROM vms WHERE ssh_port = ?1 AND removed_at IS NULL AND id <> ?2
+             UNION ALL SELECT 1 FROM forwards WHERE protocol = 'tcp' AND host_port = ?1",
             params![port, but.0],
         )?;
         if held { Err(Error::Taken("port")) } else { Ok(()) }

@@ -14,6 +14,7 @@ mod accounts;
 mod bench;
 mod consoles;
 mod faults;
+mod forwards;
 mod images;
 mod keepers;
 mod keys;

@@ -7,7 +7,9 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use twarga::core::{Action, Core, Ctx, Error, Import, LogQuery, Opening, OperationQuery};
-use twarga::model::{ConsoleId, ConsoleKind, OperationId, Preferences, RecordingId, RecordingMode, VmId};
+use twarga::model::{
+    ConsoleId, ConsoleKind, OperationId, Preferences, RecordingId, RecordingMode, VmId, WantedForward,
+};
 
 /// What carol owns: a machine with two recordings (one will be removed), and a console of hers.
 #[derive(Clone, Copy)]
@@ -111,6 +113,17 @@ const TABLE: &[Row] = &[
     (
         "act",
         ask!(core, ctx, it => core.act(&ctx, it.vm, Action::Stop)),
+        [OUT, NONE, YES, NO, YES],
+    ),
+    // Here machines have addresses, so whoever may is refused for that.
+    (
+        "add_forwards",
+        ask!(core, ctx, it => core.add_forwards(&ctx, it.vm, forwards())),
+        [OUT, NONE, YES, NO, YES],
+    ),
+    (
+        "remove_forwards",
+        ask!(core, ctx, it => core.remove_forwards(&ctx, it.vm, forwards())),
         [OUT, NONE, YES, NO, YES],
     ),
     (
@@ -251,6 +264,10 @@ const TABLE: &[Row] = &[
         [YES, YES, YES, YES, YES],
     ),
 ];
+
+fn forwards() -> Vec<WantedForward> {
+    vec![WantedForward::parse("8080:80").unwrap()]
+}
 
 /// An import that ends at its id.
 fn taken_id() -> Import {

@@ -31,5 +31,6 @@ mod story_idle;
 mod story_keepers;
 mod story_manners;
 mod story_panes;
+mod story_ports;
 mod story_tui;
 mod terminal;

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use twarga::core::{
-    Action, DomainState, Foreign, Health, KeeperKind, Keeping, Load, Machine, View, vms::Allowance,
+    Action, DomainState, Foreign, Health, KeeperKind, Keeping, Load, Machine, Mode, View, vms::Allowance,
 };
 use twarga::front::tui::{Entered, Permit};
 use twarga::model::limits::Usage;
@@ -56,6 +56,11 @@ pub fn somebody(role: Role) -> Entered {
                 };
                 Some(refused.to_owned())
             }),
+            forward: Arc::new(move |_, mode| match mode {
+                _ if reads_only => Some("only its owner or an admin may".to_owned()),
+                Some(Mode::Session) => None,
+                _ => Some("every port of it can be reached at its address".to_owned()),
+            }),
             create: reads_only.then(|| "an auditor changes nothing".to_owned()),
         },
     }
@@ -89,6 +94,7 @@ pub fn vm(id: i64, name: &str, status: VmStatus) -> Machine {
         reason: None,
         load: if running { load(41.0) } else { Load::default() },
         operation: None,
+        forwards: Vec::new(),
     }
 }
 

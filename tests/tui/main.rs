@@ -10,6 +10,7 @@ mod hostile;
 mod machines;
 #[cfg(test)]
 mod people;
+mod ports;
 #[cfg(test)]
 mod program;
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! cut down to what its user may see.
 
 mod load;
+mod rows;
 mod truth;
 mod view;
 
@@ -13,7 +14,7 @@ pub(super) use view::status;
 
 use super::{Core, Ctx, Result};
 use crate::hypervisor::{DomainState, Host};
-use crate::model::{Operation, Role, Vm, VmStatus};
+use crate::model::{KeptForward, Operation, Role, Vm, VmStatus};
 use crate::store::KeeperKind;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -97,6 +98,8 @@ pub struct Machine {
     pub load: Load,
     /// The operation that is not final, if any.
     pub operation: Option<Operation>,
+    /// Its forwarded ports beside SSH's, by guest's port.
+    pub forwards: Vec<KeptForward>,
 }
 
 /// A domain that twarga did not make.

@@ -1,11 +1,12 @@
 //! The latest of everything, unfiltered, and the two tasks that keep it so.
 
 use super::load::Meter;
+use super::rows::Rows;
 use super::{Health, Keeping, Load};
 use crate::core::{Core, Error, Inner, Result};
 use crate::hypervisor::{self, Change, Domain, Host, Lane, Snapshot};
-use crate::model::{Operation, UserId, Vm};
-use crate::store::{Epoch, KeeperRow, OperationFilter, Reader};
+use crate::model::{KeptForward, Operation, UserId, Vm, VmId};
+use crate::store::{Epoch, KeeperRow};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
@@ -35,6 +36,8 @@ pub struct Truth {
     pub looked_at: Option<Timestamp>,
     pub keeping: Keeping,
     pub vms: Vec<Vm>,
+    /// Forwarded ports, by machine.
+    pub forwards: HashMap<VmId, Vec<KeptForward>>,
     pub names: HashMap<UserId, String>,
     pub domains: HashMap<Uuid, Domain>,
     pub loads: HashMap<Uuid, Load>,
@@ -77,6 +80,7 @@ impl World {
             looked_at: None,
             keeping: Keeping::Nobody,
             vms: Vec::new(),
+            forwards: HashMap::new(),
             names: HashMap::new(),
             domains: HashMap::new(),
             loads: HashMap::new(),
@@ -319,19 +323,12 @@ fn note_store_failure(core: &Core, error: &Error) {
         .report("database", Some(format!("the database cannot be read: {error}")));
 }
 
-struct Rows {
-    vms: Vec<Vm>,
-    names: HashMap<UserId, String>,
-    operations: Vec<Operation>,
-    keeper: Option<KeeperRow>,
-    last_event: i64,
-}
-
 async fn look_at_store(core: &Core) -> Result<()> {
-    let rows = core.read(read_rows).await?;
+    let rows = core.read(Rows::read).await?;
     let now = core.now();
     core.world().modify(|truth| {
         truth.vms = rows.vms;
+        truth.forwards = rows.forwards;
         truth.names = rows.names;
         truth.operations = rows.operations;
         truth.last_event = rows.last_event;
@@ -339,31 +336,6 @@ async fn look_at_store(core: &Core) -> Result<()> {
         truth.keeping = truth.judge_keeper(now);
     });
     Ok(())
-}
-
-fn read_rows(reader: &Reader<'_>) -> Result<Rows> {
-    let active = OperationFilter {
-        active: true,
-        limit: u32::MAX,
-        ..OperationFilter::default()
-    };
-    let mut operations = reader.operations(active)?;
-    operations.reverse();
-    let newest = reader.events(crate::store::EventQuery {
-        limit: 1,
-        ..crate::store::EventQuery::default()
-    })?;
-    Ok(Rows {
-        vms: reader.vms()?,
-        names: reader
-            .users()?
-            .into_iter()
-            .map(|user| (user.id, user.username.to_string()))
-            .collect(),
-        operations,
-        keeper: reader.keeper()?,
-        last_event: newest.first().map_or(0, |event| event.id.0),
-    })
 }
 
 impl Truth {

@@ -80,6 +80,7 @@ fn machine(truth: &Truth, vm: &Vm, operation: Option<&Operation>) -> Machine {
             .cloned()
             .unwrap_or_else(Load::default),
         operation: operation.cloned(),
+        forwards: truth.forwards.get(&vm.id).cloned().unwrap_or_default(),
     }
 }
 

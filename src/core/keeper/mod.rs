@@ -5,6 +5,7 @@
 //! still its own: one that was stopped and comes back cannot write into its successor's time.
 
 mod execute;
+mod forwards;
 mod leftovers;
 mod lock;
 mod reconcile;

@@ -4,6 +4,7 @@
 mod create;
 mod destroy;
 mod files;
+pub(super) mod forwards;
 mod power;
 mod request;
 mod steps;
@@ -18,6 +19,7 @@ use crate::model::{
 };
 use crate::store::{NewOperation, NewVm, Reader, Writer};
 pub(super) use files::Files;
+pub use forwards::{forward_refusal, reachable_anyway};
 pub use request::NewMachine;
 use serde_json::Value;
 use std::time::Duration;

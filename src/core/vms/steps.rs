@@ -1,8 +1,9 @@
 //! Steps that several operations on machines share.
 
+use super::forwards;
 use crate::core::Error;
 use crate::core::operations::{Job, Step, Stop, Work};
-use crate::hypervisor::{self, DomainState, Hypervisor, Mode};
+use crate::hypervisor::{self, DomainState, Forward, Hypervisor, Mode};
 use crate::model::Vm;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -75,6 +76,7 @@ impl Step for PowerOn {
             note_start(job, &vm).await?;
             if job.host()?.mode == Mode::Session {
                 forward(job, &vm).await?;
+                forwards::apply(job, &vm).await?;
             }
             Ok(job.noted())
         })
@@ -123,7 +125,7 @@ async fn off(job: &Job, uuid: uuid::Uuid) -> Result<(), Stop> {
 async fn forward(job: &Job, vm: &Vm) -> Result<(), Stop> {
     let (uuid, id) = (vm.uuid, vm.id);
     let (first, last) = job.core().settings().forward_ports;
-    let taken = job.core().read(|reader| Ok(reader.ssh_ports()?)).await?;
+    let taken = job.core().read(|reader| Ok(reader.forwarded_ports()?)).await?;
     let others = (first..=last).filter(|port| !taken.contains(port));
     for port in vm.ssh_port.into_iter().chain(others) {
         if Some(port) != vm.ssh_port {
@@ -135,7 +137,7 @@ async fn forward(job: &Job, vm: &Vm) -> Result<(), Stop> {
             }
         }
         match job
-            .call("forward a port", move |it| it.forward_ssh(uuid, port))
+            .call("forward a port", move |it| it.forward(uuid, Forward::ssh(port)))
             .await
         {
             Ok(()) => {

@@ -10,6 +10,7 @@ mod console;
 mod doctor;
 mod event;
 pub mod failure;
+mod forward;
 mod generate;
 mod image;
 mod key;

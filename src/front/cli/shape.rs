@@ -5,11 +5,13 @@
 //! The help texts beside the shapes are what help and man page show.
 
 mod consoles;
+mod forward;
 mod image;
 mod key;
 
 pub(super) use consoles::{CONSOLE_HELP, RECORDING_HELP, idle};
 pub use consoles::{ConsoleShape, EndedShape, RecordShape, RecordingShape, RemovedShape};
+pub use forward::ForwardShape;
 pub(super) use image::{
     CLEANED_HELP, IMAGE_HELP, LOCAL_IMAGE_HELP, REMOVED_IMAGE_HELP, TRIED_HELP, VERIFIED_IMAGE_HELP,
 };
@@ -51,6 +53,9 @@ pub struct MachineShape {
     cpu_percent: Option<f32>,
     memory_percent: Option<f32>,
     operation: Option<i64>,
+    forwards: Vec<ForwardShape>,
+    ip_source: Option<&'static str>,
+    disk_allocated: Option<u64>,
 }
 
 pub(super) const MACHINE_HELP: &str = "\
@@ -58,7 +63,9 @@ JSON: a machine (`list`: an array of them) has
   name, user_id, os_type (its image), ram (MiB), cpu, disk (GiB),
   status (pending|running|paused|stopped|error|destroying), ip, created_at, uptime (seconds),
   id, uuid, owner, image, guest_user, ssh_port (on 127.0.0.1, session mode), reason, started_at,
-  cpu_percent, memory_percent, operation (the number of the one at work)
+  cpu_percent, memory_percent, operation (the number of the one at work),
+  forwards (as `vm forward` has them), ip_source (lease|agent|arp),
+  disk_allocated (bytes that its disk takes on the host)
 
 Where libvirt does not answer, the last known is printed and the exit code is 7.";
 
@@ -88,6 +95,9 @@ impl MachineShape {
             cpu_percent: machine.load.cpu_percent,
             memory_percent: machine.load.memory_percent,
             operation: machine.operation.as_ref().map(|operation| operation.id.0),
+            forwards: machine.forwards.iter().map(ForwardShape::from).collect(),
+            ip_source: vm.address.map(|address| address.source.as_str()),
+            disk_allocated: machine.load.disk_allocated,
         }
     }
 }

@@ -30,6 +30,7 @@ pub async fn run(cli: &mut Cli, command: VmCommand) -> Result<(), Failure> {
         VmCommand::Restart(which) => act(cli, &ctx, which, Action::Restart).await,
         VmCommand::Pause(which) => act(cli, &ctx, which, Action::Pause).await,
         VmCommand::Resume(which) => act(cli, &ctx, which, Action::Resume).await,
+        VmCommand::Forward(arguments) => super::forward::run(cli, &ctx, arguments).await,
         VmCommand::Destroy { act: which, yes } => destroy(cli, &ctx, which, yes).await,
     }
 }
@@ -159,7 +160,8 @@ fn describe(page: &mut Page, machine: &Machine, now: jiff::Timestamp) {
         ),
         ("cpu", percent(machine.load.cpu_percent)),
         ("memory", percent(machine.load.memory_percent)),
-        ("address", reach(machine)),
+        ("address", with_source(machine)),
+        ("forwards", forwards(machine)),
         ("sign in", sign_in(machine).unwrap_or_default()),
         ("up", shape::uptime(machine, now).map(span).unwrap_or_default()),
         ("created", moment(vm.created_at)),
@@ -173,6 +175,23 @@ fn describe(page: &mut Page, machine: &Machine, now: jiff::Timestamp) {
                 .unwrap_or_default(),
         ),
     ]);
+}
+
+/// Where its SSH answers, and how an address was learnt.
+fn with_source(machine: &Machine) -> String {
+    match machine.vm.address {
+        Some(address) => format!("{} (by {})", address.ip, address.source.as_str()),
+        None => reach(machine),
+    }
+}
+
+/// `8080:80, 5353:53/udp (another program …)`
+fn forwards(machine: &Machine) -> String {
+    let shown = machine.forwards.iter().map(|kept| match &kept.problem {
+        Some(problem) => format!("{} ({problem})", kept.forward),
+        None => kept.forward.to_string(),
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// The command that signs in to a machine that can be reached.

@@ -300,6 +300,14 @@ impl Desk {
                 id,
                 result: core.cancel(&ctx, id).await,
             },
+            Effect::Forward { vm, name, wanted } => Reply::Forwarded {
+                name,
+                result: core.add_forwards(&ctx, vm, vec![wanted]).await,
+            },
+            Effect::TakeForwardBack { vm, name, wanted } => Reply::ForwardTakenBack {
+                name,
+                result: core.remove_forwards(&ctx, vm, vec![wanted]).await,
+            },
             Effect::LoadRecordings => Reply::Recordings(core.recordings(&ctx).await),
             Effect::Play(id) => Reply::Played(core.play(&ctx, id).await.map(Box::new)),
             Effect::RemoveRecording(id) => match core.remove_recording(&ctx, id).await {
@@ -344,7 +352,7 @@ impl Desk {
         let SignedIn { ctx, token } = result?;
         self.sit(Some(ctx.clone()));
         self.keep_token(Some(&token));
-        let same = ctx.clone();
+        let (same, again) = (ctx.clone(), ctx.clone());
         let may_create = allows(ctx.role(), Permission::CreateMachine, Relation::Own);
         Ok(Entered {
             user: ctx.user(),
@@ -354,6 +362,7 @@ impl Desk {
                 create: (!may_create).then(|| format!("an {} changes nothing", ctx.role())),
                 act: Arc::new(move |machine, action| vms::refusal(&ctx, machine, action)),
                 console: Arc::new(move |machine, kind| consoles::refusal(&same, machine, kind)),
+                forward: Arc::new(move |machine, mode| vms::forward_refusal(&again, machine, mode)),
             },
         })
     }

@@ -7,11 +7,12 @@
 use super::console::Words;
 use crate::core::consoles::{End, Line, Played};
 use crate::core::{
-    Action, Allowance, Door, Error, LogQuery, Machine, NewMachine, Opening, OperationQuery, Result, View,
+    Action, Allowance, Door, Error, LogQuery, Machine, Mode, NewMachine, Opening, OperationQuery, Result,
+    View,
 };
 use crate::model::{
-    ConsoleId, ConsoleKind, ConsoleSession, Event as LogEvent, Image, Operation, OperationId, Preferences,
-    Recording, RecordingId, Role, UserId, VmId,
+    ConsoleId, ConsoleKind, ConsoleSession, Event as LogEvent, Forward, Image, Operation, OperationId,
+    Preferences, Recording, RecordingId, Role, UserId, VmId, WantedForward,
 };
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
@@ -122,6 +123,20 @@ pub enum Reply {
     Consoles(Result<Vec<ConsoleSession>>),
     /// Consoles were ended: how many.
     ConsolesEnded(Result<usize>),
+    /// Ports were forwarded.
+    Forwarded {
+        /// The machine's name.
+        name: String,
+        /// Which, or why not.
+        result: Result<Vec<Forward>>,
+    },
+    /// Forwards were taken back.
+    ForwardTakenBack {
+        /// The machine's name.
+        name: String,
+        /// Which, or why not.
+        result: Result<Vec<Forward>>,
+    },
     /// Recordings were listed.
     Recordings(Result<Vec<Recording>>),
     /// A recording was read.
@@ -185,7 +200,12 @@ pub struct Permit {
     pub create: Option<String>,
     /// Why a machine's console cannot be opened now.
     pub console: ConsoleRule,
+    /// Why ports cannot be forwarded to a machine.
+    pub forward: ForwardRule,
 }
+
+/// Why ports cannot be forwarded to a machine, if they cannot, by where machines run.
+pub type ForwardRule = Arc<dyn Fn(&Machine, Option<Mode>) -> Option<String> + Send + Sync>;
 
 /// Why a machine's console cannot be opened now, if it cannot.
 pub type ConsoleRule = Arc<dyn Fn(&Machine, ConsoleKind) -> Option<String> + Send + Sync>;
@@ -301,6 +321,24 @@ pub enum Effect {
     LoadConsoles,
     /// End a console, wherever it is; all that may be ended if `None`.
     EndConsoles(Option<ConsoleId>),
+    /// Forward a port to a machine.
+    Forward {
+        /// Which.
+        vm: VmId,
+        /// Its name.
+        name: String,
+        /// The port.
+        wanted: WantedForward,
+    },
+    /// Take a forward of a machine back.
+    TakeForwardBack {
+        /// Which.
+        vm: VmId,
+        /// Its name.
+        name: String,
+        /// The forward.
+        wanted: WantedForward,
+    },
     /// List recordings.
     LoadRecordings,
     /// Read a recording.

@@ -216,7 +216,9 @@ never_asked! {
     resume(domain: Uuid) -> ();
     state(domain: Uuid) -> Option<DomainState>;
     addresses(domain: Uuid) -> Vec<Address>;
-    forward_ssh(domain: Uuid, port: u16) -> ();
+    forward(domain: Uuid, forward: Forward) -> ();
+    unforward(domain: Uuid, forward: Forward) -> ();
+    is_port_free(protocol: Protocol, port: u16) -> bool;
     attach_console(domain: Uuid, takeover: bool) -> Console;
     volumes() -> Vec<Volume>;
     pool_space() -> PoolSpace;

@@ -32,8 +32,8 @@ mod xml;
 pub use host::default_uri;
 
 use super::{
-    Address, Boot, Console, DomainSpec, DomainState, Error, Host, Hypervisor, Listener, Mode, Network,
-    OnBytes, Ownership, PoolSpace, Result, Snapshot, Volume, VolumePart, VolumeSpec,
+    Address, Boot, Console, DomainSpec, DomainState, Error, Forward, Host, Hypervisor, Listener, Mode,
+    Network, OnBytes, Ownership, PoolSpace, Protocol, Result, Snapshot, Volume, VolumePart, VolumeSpec,
 };
 use connection::{Link, checked_name};
 use error::if_there;
@@ -120,6 +120,14 @@ impl Libvirt {
     fn with_pool<T>(&self, work: impl FnOnce(&Connect, &StoragePool) -> Result<T>) -> Result<T> {
         self.link
             .with(|connect| work(connect, &pool::pool(connect, &self.options.pool)?))
+    }
+
+    fn in_session(&self) -> Result<()> {
+        if self.mode() == Mode::Session {
+            return Ok(());
+        }
+        let reason = "ports are forwarded in session mode only: elsewhere guests have addresses";
+        Err(Error::Unsupported(reason.to_owned()))
     }
 
     fn turn(&self, domain: Uuid, turn: Turn) -> Result<()> {
@@ -259,12 +267,19 @@ impl Hypervisor for Libvirt {
         })
     }
 
-    fn forward_ssh(&self, domain: Uuid, port: u16) -> Result<()> {
-        if self.mode() != Mode::Session {
-            let reason = "ports are forwarded in session mode only: elsewhere guests have addresses";
-            return Err(Error::Unsupported(reason.to_owned()));
-        }
-        self.link.with(|connect| forward::ssh(connect, domain, port))
+    fn forward(&self, domain: Uuid, forward: Forward) -> Result<()> {
+        self.in_session()?;
+        self.link.with(|connect| forward::add(connect, domain, forward))
+    }
+
+    fn unforward(&self, domain: Uuid, forward: Forward) -> Result<()> {
+        self.in_session()?;
+        self.link
+            .with(|connect| forward::remove(connect, domain, forward))
+    }
+
+    fn is_port_free(&self, protocol: Protocol, port: u16) -> Result<bool> {
+        forward::is_free(protocol, port)
     }
 
     fn attach_console(&self, domain: Uuid, takeover: bool) -> Result<Console> {

@@ -5,8 +5,8 @@ use super::console::Seat;
 use super::{Shared, Sim, World, outbox};
 use crate::hypervisor::console;
 use crate::hypervisor::{
-    Address, Boot, Console, DomainSpec, DomainState, Error, Host, Hypervisor, Listener, Mode, Network,
-    OnBytes, Ownership, PoolSpace, Result, Snapshot, Volume, VolumePart, VolumeSpec,
+    Address, Boot, Console, DomainSpec, DomainState, Error, Forward, Host, Hypervisor, Listener, Mode,
+    Network, OnBytes, Ownership, PoolSpace, Protocol, Result, Snapshot, Volume, VolumePart, VolumeSpec,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -33,6 +33,16 @@ impl Sim {
         let (mut world, struck) = self.shared.enter(call, &object.to_string())?;
         let result = act(&mut world);
         self.shared.leave(world, call, struck, result)
+    }
+}
+
+fn in_session(world: &World) -> Result<()> {
+    match world.script.host.mode {
+        Mode::Session => Ok(()),
+        Mode::System | Mode::Simulated => {
+            let reason = "ports are forwarded in session mode only";
+            Err(Error::Unsupported(reason.to_owned()))
+        }
     }
 }
 
@@ -117,13 +127,23 @@ impl Hypervisor for Sim {
         self.call(Call::Addresses, domain, |world| world.machines.addresses(domain))
     }
 
-    fn forward_ssh(&self, domain: Uuid, port: u16) -> Result<()> {
-        self.call(Call::ForwardSsh, domain, |world| {
-            if world.script.host.mode != Mode::Session {
-                let reason = "ports are forwarded in session mode only";
-                return Err(Error::Unsupported(reason.to_owned()));
-            }
-            world.machines.forward(domain, port)
+    fn forward(&self, domain: Uuid, forward: Forward) -> Result<()> {
+        self.call(Call::Forward, domain, |world| {
+            in_session(world)?;
+            world.machines.forward(domain, forward)
+        })
+    }
+
+    fn unforward(&self, domain: Uuid, forward: Forward) -> Result<()> {
+        self.call(Call::Unforward, domain, |world| {
+            in_session(world)?;
+            world.machines.unforward(domain, forward)
+        })
+    }
+
+    fn is_port_free(&self, protocol: Protocol, port: u16) -> Result<bool> {
+        self.call(Call::IsPortFree, port, |world| {
+            Ok(world.machines.is_port_free(protocol, port))
         })
     }
 

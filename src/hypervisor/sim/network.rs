@@ -1,7 +1,7 @@
 //! Addresses of a simulated network, and forwarded ports.
 
 use super::machines::{Machines, conflict};
-use crate::hypervisor::{Address, AddressSource, DomainState, Error, Result};
+use crate::hypervisor::{Address, AddressSource, Error, Forward, Protocol, Result};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use uuid::Uuid;
@@ -49,24 +49,41 @@ impl Machines {
         Ok(known.map(leased).into_iter().collect())
     }
 
-    /// Forwards a port of the host to a running guest.
-    pub(super) fn forward(&mut self, domain: Uuid, port: u16) -> Result<()> {
+    /// Forwards a port of the host to a guest that is on.
+    pub(super) fn forward(&mut self, domain: Uuid, forward: Forward) -> Result<()> {
         let machine = self.find(domain)?;
-        if machine.state != DomainState::Running {
+        if machine.run.is_none() {
             return Err(conflict(machine, "does not run"));
         }
+        let port = (forward.protocol, forward.host);
         match self.ports.get(&port) {
-            Some(owner) if *owner == Some(domain) => Ok(()),
-            Some(_) => Err(Error::Conflict(format!("port {port} is taken"))),
+            Some(taker) if *taker == Some((domain, forward.guest)) => Ok(()),
+            Some(_) => Err(Error::Conflict(format!("port {} is taken", forward.host))),
             None => {
-                self.ports.insert(port, Some(domain));
+                self.ports.insert(port, Some((domain, forward.guest)));
                 Ok(())
             }
         }
     }
 
-    /// Another program of the host takes or gives back a port.
+    /// Takes a forward back.
+    pub(super) fn unforward(&mut self, domain: Uuid, forward: Forward) -> Result<()> {
+        self.find(domain)?;
+        let port = (forward.protocol, forward.host);
+        if self.ports.get(&port) == Some(&Some((domain, forward.guest))) {
+            self.ports.remove(&port);
+        }
+        Ok(())
+    }
+
+    /// Whether nobody has a port of the host.
+    pub(super) fn is_port_free(&self, protocol: Protocol, port: u16) -> bool {
+        !self.ports.contains_key(&(protocol, port))
+    }
+
+    /// Another program of the host takes or gives back a TCP port.
     pub(super) fn occupy(&mut self, port: u16, occupied: bool) {
+        let port = (Protocol::Tcp, port);
         if occupied {
             self.ports.insert(port, None);
         } else {

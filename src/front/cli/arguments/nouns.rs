@@ -42,6 +42,9 @@ pub enum VmCommand {
     Pause(ActArguments),
     /// Let a paused machine go on
     Resume(ActArguments),
+    /// Forward ports of 127.0.0.1 to a machine's (qemu:///session)
+    #[command(long_about = FORWARD_ABOUT, after_long_help = FORWARD_HELP)]
+    Forward(ForwardArguments),
     /// Remove a machine and everything it has
     #[command(visible_alias = "rm")]
     Destroy {
@@ -59,6 +62,41 @@ Examples:
   twarga vm create web-1 --image tiny --memory 512 --vcpus 1 --disk 10
   twarga vm create web-1 --ssh-key ~/.ssh/id_ed25519.pub
   pass show web-1 | twarga vm create web-1 --user alice --password-stdin --no-wait";
+
+const FORWARD_ABOUT: &str = "\
+Forward ports of 127.0.0.1 to a machine's, all or none. They are kept with the machine: made at once \
+if it runs, and again at each start. Without HOST a free port is chosen (hypervisor.first_forward_port \
+to last_forward_port) and kept. Ports below 1024 are not to be had: QEMU is not root's there.
+
+On qemu:///system a machine has an address of its own, every port of it can be reached there, and \
+nothing is forwarded.";
+
+const FORWARD_HELP: &str = "\
+Examples:
+  twarga vm forward web-1 8080:80
+  twarga vm forward web-1 443 53/udp
+  twarga vm forward web-1                  lists them
+  twarga vm forward web-1 --remove 8080:80
+
+JSON: an array of the machine's (or the added or removed) forwards, each with
+  protocol (tcp|udp), host_port (on 127.0.0.1), guest_port, problem (why it does not work now)";
+
+/// Which ports to forward.
+#[derive(Debug, Args)]
+pub struct ForwardArguments {
+    /// Which machine
+    #[arg(value_name = "[OWNER/]NAME")]
+    pub name: String,
+    /// Ports to forward, or to take back with --remove
+    #[arg(value_name = "[HOST:]GUEST[/udp]")]
+    pub ports: Vec<String>,
+    /// List the machine's forwards (the default without ports)
+    #[arg(long, conflicts_with_all = ["ports", "remove"])]
+    pub list: bool,
+    /// Take these forwards back; connections that stand go on
+    #[arg(long, requires = "ports")]
+    pub remove: bool,
+}
 
 /// What a machine shall be.
 #[derive(Debug, Args)]

@@ -77,6 +77,7 @@ pub enum Command {
     Restart,
     Pause,
     Destroy,
+    Ports,
     ForceOff,
     Open,
     Pane,
