@@ -48,6 +48,7 @@ fn scene(events: usize) -> Outcome<Scene> {
                     guest_user: None,
                     password_hash: None,
                     ssh_keys: Vec::new(),
+                    network: None,
                 };
                 let vm = writer.insert_vm(&NewVm {
                     uuid: Uuid::new_v4(),

@@ -228,7 +228,7 @@ impl Place {
 
     /// The tiny guest, up and asking for a login.
     fn tiny_guest(&self, name: &str) -> DomainSpec {
-        self.libvirt.prepare().unwrap();
+        self.libvirt.prepare("default").unwrap();
         let folder = PathBuf::from(setting("TWARGA_TINY_DIR"));
         for part in ["vmlinuz", "initramfs"] {
             let content = fs::read(folder.join(part)).unwrap();
@@ -252,7 +252,7 @@ impl Place {
     }
 
     fn guest(&self, name: &str, mut seed: &[u8], boot: Boot, memory_mib: u64) -> DomainSpec {
-        self.libvirt.prepare().unwrap();
+        self.libvirt.prepare("default").unwrap();
         let disk = VolumeSpec {
             name: format!("{name}.qcow2"),
             format: VolumeFormat::Qcow2,

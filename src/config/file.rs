@@ -6,6 +6,7 @@
 
 use super::consoles::Consoles;
 use super::images::Images;
+use super::network::Network;
 use crate::model::{Limits, Theme};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
@@ -25,6 +26,8 @@ pub struct File {
     pub secret_key: String,
     /// libvirt.
     pub hypervisor: Hypervisor,
+    /// Networks of machines, in system mode.
+    pub network: Network,
     /// Machines' manners.
     pub machines: Machines,
     /// Bounds of machines and users.
@@ -51,8 +54,6 @@ pub struct Hypervisor {
     pub uri: String,
     /// How guests' processors run.
     pub accel: Accel,
-    /// libvirt network of machines in system mode.
-    pub network: String,
     /// libvirt storage pool of machines' files.
     pub pool: String,
     /// Time between refreshes where libvirt tells of no changes.
@@ -165,6 +166,7 @@ impl Default for File {
             tiny_dir: AUTO.to_owned(),
             secret_key: AUTO.to_owned(),
             hypervisor: Hypervisor::default(),
+            network: Network::default(),
             machines: Machines::default(),
             limits: Limits::default(),
             accounts: Accounts::default(),
@@ -182,7 +184,6 @@ impl Default for Hypervisor {
         Self {
             uri: AUTO.to_owned(),
             accel: Accel::Auto,
-            network: "default".to_owned(),
             pool: "twarga".to_owned(),
             refresh_milliseconds: 1_000,
             first_forward_port: 20_022,
@@ -267,9 +268,7 @@ impl File {
     }
 
     fn check_hypervisor(&self) -> Result<(), Refusal> {
-        let Hypervisor {
-            uri, network, pool, ..
-        } = &self.hypervisor;
+        let Hypervisor { uri, pool, .. } = &self.hypervisor;
         // libvirt's bindings panic on a NUL; no URI has other controls or spaces either.
         let well_formed = uri.contains("://");
         if uri != AUTO && (!well_formed || uri.chars().any(|c| c.is_control() || c.is_whitespace())) {
@@ -278,7 +277,10 @@ impl File {
                 "`auto`, or a libvirt URI such as `qemu:///system` or `qemu:///session`".to_owned(),
             ));
         }
-        for (key, name) in [("hypervisor.network", network), ("hypervisor.pool", pool)] {
+        for (key, name) in [
+            ("network.default", &self.network.default),
+            ("hypervisor.pool", pool),
+        ] {
             let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
             if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
                 return Err((

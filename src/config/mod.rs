@@ -9,6 +9,7 @@ mod consoles;
 pub mod file;
 mod images;
 mod layers;
+mod network;
 mod seed;
 mod surroundings;
 
@@ -60,8 +61,8 @@ pub struct Hypervisor {
     pub uri: Option<String>,
     /// How guests' processors run.
     pub accel: Accel,
-    /// libvirt network of machines in system mode.
-    pub network: String,
+    /// Whether guests in system mode are held to their own addresses.
+    pub clean_traffic: bool,
     /// libvirt storage pool of machines' files.
     pub pool: String,
 }
@@ -171,7 +172,7 @@ impl Config {
             hypervisor: Hypervisor {
                 uri: (settings.hypervisor.uri != AUTO).then_some(settings.hypervisor.uri),
                 accel: settings.hypervisor.accel,
-                network: settings.hypervisor.network,
+                clean_traffic: settings.network.clean_traffic,
                 pool: settings.hypervisor.pool,
             },
             features: settings.features,
@@ -240,7 +241,7 @@ fn core_settings(settings: &File, surroundings: &Surroundings) -> Result<Setting
         session: Duration::from_secs(settings.accounts.session_hours * 3_600),
         stop_timeout: Duration::from_secs(settings.machines.stop_timeout_seconds),
         address_timeout: Duration::from_secs(settings.machines.address_timeout_seconds),
-        network: settings.hypervisor.network.clone(),
+        network: settings.network.settings(),
         forward_ports: (
             settings.hypervisor.first_forward_port,
             settings.hypervisor.last_forward_port,

@@ -10,6 +10,7 @@ mod images;
 pub mod keeper;
 mod keys;
 pub mod log;
+mod networks;
 pub mod operations;
 pub mod policy;
 mod secrets;
@@ -65,8 +66,8 @@ pub struct Settings {
     pub stop_timeout: Duration,
     /// How long a new machine may take to get an address.
     pub address_timeout: Duration,
-    /// libvirt network for machines in system mode.
-    pub network: String,
+    /// libvirt networks of machines, in system mode.
+    pub network: NetworkSettings,
     /// First and last port of 127.0.0.1 that session mode may forward.
     pub forward_ports: (u16, u16),
     /// Folder of the tiny guest (`vmlinuz`, `initramfs`, `tiny.json`).
@@ -81,6 +82,24 @@ pub struct Settings {
     pub images: ImageSettings,
     /// Given key that signs session tokens; else one is made in the state directory.
     pub secret_key: Option<String>,
+}
+
+/// Which libvirt networks machines are on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkSettings {
+    /// That of machines that name none.
+    pub default: String,
+    /// Those that tenants may choose beside it.
+    pub allowed: Vec<String>,
+}
+
+impl Default for NetworkSettings {
+    fn default() -> Self {
+        Self {
+            default: "default".to_owned(),
+            allowed: Vec::new(),
+        }
+    }
 }
 
 /// How images are downloaded.

@@ -14,6 +14,7 @@ pub mod libvirt;
 pub mod sim;
 
 pub use crate::model::forward::{Forward, Protocol};
+pub use crate::model::network::{NetworkInfo, NetworkKind};
 pub use crate::model::vm::{Address, AddressSource};
 pub use caller::{Caller, Lane};
 pub use console::{Console, End, Output};
@@ -288,9 +289,15 @@ pub trait Hypervisor: Send + Sync + 'static {
     /// Ownership from the domain's metadata; `None` for a domain that twarga did not make.
     fn ownership(&self, domain: Uuid) -> Result<Option<Ownership>>;
 
-    /// Makes pool and network ready (defines, starts and marks them autostart where needed).
-    /// Says in words what it changed.
-    fn prepare(&self) -> Result<Vec<String>>;
+    /// Makes the pool and a network ready (defines and starts them where needed). Says in words
+    /// what it changed. In session mode there are no networks, and the name means nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a network that does not exist and is not `default`.
+    fn prepare(&self, network: &str) -> Result<Vec<String>>;
+
+    /// Networks, by name; none in session mode.
+    fn networks(&self) -> Result<Vec<NetworkInfo>>;
 
     /// Defines a domain.
     ///

@@ -26,6 +26,8 @@ pub enum Field {
     GuestUser,
     /// Public SSH key for the guest's account.
     SshKey,
+    /// Network of a machine.
+    Network,
     /// Forwarded port of a machine.
     Port,
 }
@@ -43,6 +45,7 @@ impl fmt::Display for Field {
             Self::Disk => "disk",
             Self::GuestUser => "guest user",
             Self::SshKey => "SSH key",
+            Self::Network => "network",
             Self::Port => "port",
         })
     }

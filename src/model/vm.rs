@@ -178,6 +178,9 @@ pub struct VmRequest {
     pub password_hash: Option<String>,
     /// Public keys that may sign in to that account, in OpenSSH form, beside twarga's own.
     pub ssh_keys: Vec<String>,
+    /// Its libvirt network; `None` is the configured one, or QEMU's own in session mode.
+    #[serde(default)]
+    pub network: Option<String>,
 }
 
 /// A machine's row: what twarga knows, as far as libvirt is not the truth about it.
@@ -209,6 +212,8 @@ pub struct Vm {
     pub address: Option<Address>,
     /// In session mode: port on 127.0.0.1 that leads to the guest's port 22.
     pub ssh_port: Option<u16>,
+    /// Its libvirt network; `None` is the configured one, or QEMU's own in session mode.
+    pub network: Option<String>,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// When the run that is going on began, if one is and it is known.

@@ -24,7 +24,7 @@ const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/0002_consoles.sql"),
     include_str!("../../migrations/0003_images.sql"),
     include_str!("../../migrations/0004_ssh_keys.sql"),
-    include_str!("../../migrations/0006_forwards.sql"),
+    include_str!("../../migrations/0006_networks.sql"),
 ];
 
 /// What the file holds.

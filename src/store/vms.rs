@@ -10,7 +10,7 @@ use rusqlite::{Row, params};
 use uuid::Uuid;
 
 const COLUMNS: &str = "vms.id, uuid, owner, name, image, memory_mib, vcpus, disk_gib, guest_user, status, \
-                       reason, ip, ip_source, ssh_port, vms.created_at, started_at";
+                       reason, ip, ip_source, ssh_port, network, vms.created_at, started_at";
 
 /// A machine about to be made, in status `pending`.
 pub struct NewVm<'a> {
@@ -149,8 +149,8 @@ impl Writer<'_> {
         let id = self.insert(
             "making a machine",
             "INSERT INTO vms (uuid, owner, name, image, memory_mib, vcpus, disk_gib, guest_user, status,
-                              created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                              network, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             params![
                 uuid,
                 vm.owner.0,
@@ -161,6 +161,7 @@ impl Writer<'_> {
                 integer(request.disk_gib),
                 vm.guest_user,
                 VmStatus::Pending.as_str(),
+                request.network,
                 self.now_ms()
             ],
         )?;
@@ -263,6 +264,7 @@ fn vm(row: &Row<'_>) -> rusqlite::Result<Vm> {
         reason: row.get("reason")?,
         address: address(row)?,
         ssh_port: row.get("ssh_port")?,
+        network: row.get("network")?,
         created_at: time(row, "created_at")?,
         started_at: optional_time(row, "started_at")?,
     })

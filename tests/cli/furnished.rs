@@ -20,6 +20,7 @@ pub fn furnished() -> Bench {
         guest_user: None,
         password_hash: None,
         ssh_keys: Vec::new(),
+        network: None,
     };
     let made = store.write(jiff::Timestamp::now(), |writer| {
         let vm = writer.insert_vm(&NewVm {

@@ -19,4 +19,5 @@ mod images;
 mod keepers;
 mod keys;
 mod machines;
+mod networks;
 mod permissions;

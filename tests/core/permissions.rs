@@ -101,6 +101,11 @@ const TABLE: &[Row] = &[
         [OUT, NO, NO, NO, YES],
     ),
     (
+        "networks",
+        ask!(core, ctx, it => core.networks(&ctx)),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
         "allowance",
         ask!(core, ctx, it => core.allowance(&ctx)),
         [OUT, YES, YES, YES, YES],

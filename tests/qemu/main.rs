@@ -30,6 +30,7 @@ mod story_debian;
 mod story_idle;
 mod story_keepers;
 mod story_manners;
+mod story_networks;
 mod story_panes;
 mod story_ports;
 mod story_tui;

@@ -56,9 +56,9 @@ fn prepares(stage: &Stage<'_>) {
     assert!(host.cpus > 0 && host.memory_mib > 0, "{host:?}");
     assert!(!host.uuid.is_nil() && !host.version.is_empty(), "{host:?}");
     assert_eq!(hypervisor.host().unwrap(), host, "the host stays the host");
-    hypervisor.prepare().unwrap();
+    hypervisor.prepare("default").unwrap();
     assert_eq!(
-        hypervisor.prepare().unwrap(),
+        hypervisor.prepare("default").unwrap(),
         Vec::<String>::new(),
         "the second time nothing is left to do"
     );

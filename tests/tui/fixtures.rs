@@ -86,6 +86,7 @@ pub fn vm(id: i64, name: &str, status: VmStatus) -> Machine {
                 source: AddressSource::Lease,
             }),
             ssh_port: None,
+            network: None,
             created_at: ago(400_000),
             started_at: running.then(|| ago(266_400)),
         },
@@ -290,6 +291,7 @@ pub fn catalogue() -> (Vec<Image>, Allowance) {
     (
         images,
         Allowance {
+            networks: Vec::new(),
             limits: Limits::default(),
             usage: Usage {
                 vms: 2,

@@ -2,7 +2,7 @@
 
 use super::files::Files;
 use super::power::settle_on;
-use super::steps::{PowerOn, Prepare, Reachable, machine, remove};
+use super::steps::{PowerOn, Prepare, Reachable, machine, network_of, remove};
 use crate::core::images::Source;
 use crate::core::operations::{Job, Plan, Recovery, Step, Stop, Work};
 use crate::core::seed::{self, Seed};
@@ -193,7 +193,7 @@ impl Step for Define {
             let files = Files::of(&vm);
             let network = match job.host()?.mode {
                 Mode::Session => Network::User,
-                Mode::System | Mode::Simulated => Network::Libvirt(job.core().settings().network.clone()),
+                Mode::System | Mode::Simulated => Network::Libvirt(network_of(job, &vm)),
             };
             let spec = DomainSpec {
                 uuid: vm.uuid,

@@ -15,7 +15,8 @@ use super::{Core, Ctx, Error, Machine, Result, images, log};
 use crate::hypervisor::{DomainState, Lane};
 use crate::model::limits::Usage;
 use crate::model::{
-    Field, FieldError, Image, Limits, OperationId, OperationKind, User, UserId, Vm, VmId, VmStatus, text,
+    Field, FieldError, Image, Limits, NetworkChoice, OperationId, OperationKind, User, UserId, Vm, VmId,
+    VmStatus, text,
 };
 use crate::store::{NewOperation, NewVm, Reader, Writer};
 pub(super) use files::Files;
@@ -95,6 +96,8 @@ pub struct Allowance {
     pub usage: Usage,
     /// How many SSH keys the user has, all of which go into a new machine.
     pub ssh_keys: u64,
+    /// Networks to choose from; none in session mode, or where libvirt does not answer in time.
+    pub networks: Vec<NetworkChoice>,
 }
 
 /// Why an action on a machine is refused now, for a greyed key; `None` if it is not. Pure: the
@@ -181,8 +184,16 @@ impl Core {
     /// [`Error::NotSignedIn`], the database's.
     pub async fn allowance(&self, ctx: &Ctx) -> Result<Allowance> {
         let limits = self.settings().limits.clone();
+        let networks = match self.networks(ctx).await {
+            Err(Error::Hypervisor(error)) => {
+                tracing::warn!(%error, "networks cannot be listed");
+                Vec::new()
+            }
+            networks => networks?,
+        };
         self.inspect(ctx, move |reader, actor| {
             Ok(Allowance {
+                networks,
                 limits,
                 usage: reader.usage(actor.id)?,
                 ssh_keys: reader.count_ssh_keys(actor.id)?,
@@ -196,7 +207,7 @@ impl Core {
     /// # Errors
     /// [`Error::Invalid`] with every field that was refused, [`Error::NotPermitted`].
     pub async fn create_vm(&self, ctx: &Ctx, machine: NewMachine) -> Result<(VmId, OperationId)> {
-        let checked = self.check_request(machine).await?;
+        let checked = self.check_request(ctx, machine).await?;
         let limits = self.settings().limits.clone();
         self.change(
             ctx,

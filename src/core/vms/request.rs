@@ -1,7 +1,7 @@
 //! Checking what a person asks for, every field at once.
 
 use crate::core::images::{self, Source};
-use crate::core::{Core, Error, Result, auth};
+use crate::core::{Core, Ctx, Error, Result, auth};
 use crate::model::{Field, FieldError, Image, Limits, VmName, VmRequest, ssh_key, text};
 
 /// Most keys of one machine.
@@ -30,6 +30,8 @@ pub struct NewMachine {
     pub ssh_keys: Vec<String>,
     /// Leave the owner's own keys out, which go in otherwise.
     pub without_own_keys: bool,
+    /// Name of a libvirt network; empty takes the configured one.
+    pub network: String,
 }
 
 impl std::fmt::Debug for NewMachine {
@@ -76,7 +78,8 @@ pub struct Checked {
 
 impl Core {
     /// Checks everything that can be checked without a transaction.
-    pub(super) async fn check_request(&self, machine: NewMachine) -> Result<Checked> {
+    pub(super) async fn check_request(&self, ctx: &Ctx, machine: NewMachine) -> Result<Checked> {
+        let network = self.network_for(ctx, &machine.network).await?;
         let (limits, catalogue) = (self.settings().limits.clone(), self.catalogue());
         self.crunch(move || {
             let images = catalogue.images();
@@ -109,6 +112,7 @@ impl Core {
                     guest_user: named,
                     password_hash,
                     ssh_keys,
+                    network,
                 },
                 source,
                 own_keys: !machine.without_own_keys,

@@ -31,6 +31,13 @@ pub async fn machine(job: &Job) -> Result<Vm, Stop> {
     })
 }
 
+/// A machine's libvirt network.
+pub fn network_of(job: &Job, vm: &Vm) -> String {
+    vm.network
+        .clone()
+        .unwrap_or_else(|| job.core().settings().network.default.clone())
+}
+
 /// Pool and network are ready.
 pub struct Prepare;
 
@@ -41,7 +48,10 @@ impl Step for Prepare {
 
     fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
         Box::pin(async move {
-            let changed = job.call("prepare pool and network", |it| it.prepare()).await?;
+            let network = network_of(job, &machine(job).await?);
+            let changed = job
+                .call("prepare pool and network", move |it| it.prepare(&network))
+                .await?;
             if !changed.is_empty() {
                 job.remark(changed.join("; "));
             }

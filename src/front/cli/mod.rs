@@ -14,6 +14,7 @@ mod forward;
 mod generate;
 mod image;
 mod key;
+mod network;
 mod operation;
 pub mod output;
 mod progress;
@@ -96,6 +97,7 @@ pub async fn run(cli: &mut Cli, command: Command) -> Result<(), Failure> {
         Command::Replay(which) => replay::run(cli, which).await,
         Command::Op(command) => operation::run(cli, command).await,
         Command::Key(command) => key::run(cli, command).await,
+        Command::Network(command) => network::run(cli, command).await,
         Command::Image(command) => image::run(cli, command).await,
         Command::Event(command) => event::list(cli, command).await,
         Command::Audit(arguments::AuditCommand::Verify) => event::verify(cli).await,

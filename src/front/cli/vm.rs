@@ -160,6 +160,7 @@ fn describe(page: &mut Page, machine: &Machine, now: jiff::Timestamp) {
         ),
         ("cpu", percent(machine.load.cpu_percent)),
         ("memory", percent(machine.load.memory_percent)),
+        ("network", vm.network.clone().unwrap_or_default()),
         ("address", with_source(machine)),
         ("forwards", forwards(machine)),
         ("sign in", sign_in(machine).unwrap_or_default()),
@@ -232,6 +233,7 @@ async fn create(cli: &mut Cli, ctx: &Ctx, wanted: CreateArguments) -> Result<(),
         password,
         ssh_keys,
         without_own_keys: wanted.no_keys,
+        network: wanted.network.unwrap_or_default(),
     };
     let (vm, operation) = cli.core.create_vm(ctx, machine).await?;
     finish(cli, ctx, vm, operation, wanted.wait.waits()).await

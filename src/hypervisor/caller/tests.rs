@@ -206,7 +206,8 @@ never_asked! {
     snapshot() -> Snapshot;
     started_at(domain: Uuid) -> Option<Timestamp>;
     ownership(domain: Uuid) -> Option<Ownership>;
-    prepare() -> Vec<String>;
+    prepare(network: &str) -> Vec<String>;
+    networks() -> Vec<NetworkInfo>;
     define(spec: &DomainSpec) -> ();
     undefine(domain: Uuid) -> ();
     start(domain: Uuid) -> ();

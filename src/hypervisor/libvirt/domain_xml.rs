@@ -3,6 +3,7 @@
 //! Everything is explicit that libvirt or QEMU would otherwise guess, and everything is left out
 //! that nobody here uses: no graphics, no USB, no sound.
 
+use super::filter::Filter;
 use super::xml::{Element, Xml, document, element, empty, value};
 use crate::hypervisor::{Acceleration, DomainSpec, Network, Ownership, Result};
 use std::io;
@@ -29,7 +30,12 @@ pub(super) struct Paths {
 }
 
 /// The whole definition.
-pub(super) fn domain(spec: &DomainSpec, paths: &Paths, acceleration: Acceleration) -> Result<String> {
+pub(super) fn domain(
+    spec: &DomainSpec,
+    paths: &Paths,
+    acceleration: Acceleration,
+    filter: Option<&Filter>,
+) -> Result<String> {
     let kind = match acceleration {
         Acceleration::Kvm => "kvm",
         Acceleration::Emulation => "qemu",
@@ -57,7 +63,7 @@ pub(super) fn domain(spec: &DomainSpec, paths: &Paths, acceleration: Acceleratio
                 empty(xml, "suspend-to-mem", &[("enabled", "no")])?;
                 empty(xml, "suspend-to-disk", &[("enabled", "no")])
             })?;
-            element(xml, "devices", &[], |xml| devices(xml, spec, paths))
+            element(xml, "devices", &[], |xml| devices(xml, spec, (paths, filter)))
         })
     })
 }
@@ -119,7 +125,7 @@ fn clock(xml: &mut Xml) -> io::Result<()> {
     })
 }
 
-fn devices(xml: &mut Xml, spec: &DomainSpec, paths: &Paths) -> io::Result<()> {
+fn devices(xml: &mut Xml, spec: &DomainSpec, (paths, filter): (&Paths, Option<&Filter>)) -> io::Result<()> {
     disk(
         xml,
         &Disk {
@@ -139,7 +145,7 @@ fn devices(xml: &mut Xml, spec: &DomainSpec, paths: &Paths) -> io::Result<()> {
         },
     )?;
     empty(xml, "controller", &[("type", "usb"), ("model", "none")])?;
-    card(xml, spec)?;
+    card(xml, spec, filter)?;
     element(xml, "serial", &[("type", "pty")], |xml| {
         // What the guest says is kept from boot on, with nobody attached.
         empty(xml, "log", &[("file", &paths.log), ("append", "on")])?;
@@ -192,7 +198,7 @@ fn disk(xml: &mut Xml, disk: &Disk<'_>) -> io::Result<()> {
     })
 }
 
-fn card(xml: &mut Xml, spec: &DomainSpec) -> io::Result<()> {
+fn card(xml: &mut Xml, spec: &DomainSpec, filter: Option<&Filter>) -> io::Result<()> {
     let kind = match &spec.network {
         Network::Libvirt(_) => "network",
         Network::User => "user",
@@ -202,7 +208,8 @@ fn card(xml: &mut Xml, spec: &DomainSpec) -> io::Result<()> {
         if let Network::Libvirt(name) = &spec.network {
             empty(xml, "source", &[("network", name)])?;
         }
-        empty(xml, "model", &[("type", "virtio")])
+        empty(xml, "model", &[("type", "virtio")])?;
+        filter.map_or(Ok(()), |filter| filter.write(xml))
     })
 }
 
@@ -275,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_machine_is_what_was_asked_for() {
-        let xml = domain(&spec(), &paths(), Acceleration::Emulation).unwrap();
+        let xml = domain(&spec(), &paths(), Acceleration::Emulation, None).unwrap();
         assert_eq!(attribute(&xml, &["domain"], "type"), ["qemu"]);
         assert_eq!(attribute(&xml, &["domain", "cpu"], "mode"), ["maximum"]);
         assert_eq!(text(&xml, &["domain", "memory"]), "1024");
@@ -299,11 +306,16 @@ mod tests {
         let mac = attribute(&xml, &["domain", "devices", "interface", "mac"], "address");
         assert_eq!(mac, ["52:54:00:ab:cd:ef"], "the same at every definition");
         assert_eq!(attribute(&xml, &["domain", "os", "boot"], "dev"), ["hd"]);
+        const FILTER: [&str; 4] = ["domain", "devices", "interface", "filterref"];
+        assert_eq!(find("test", &xml, &FILTER).unwrap(), []);
+        let filter = Filter::with_server(None);
+        let xml = domain(&spec(), &paths(), Acceleration::Emulation, Some(&filter)).unwrap();
+        assert_eq!(attribute(&xml, &FILTER, "filter"), ["clean-traffic"]);
     }
 
     #[test]
     fn with_hardware_virtualization_the_guest_has_the_hosts_processor() {
-        let xml = domain(&spec(), &paths(), Acceleration::Kvm).unwrap();
+        let xml = domain(&spec(), &paths(), Acceleration::Kvm, None).unwrap();
         assert_eq!(attribute(&xml, &["domain"], "type"), ["kvm"]);
         assert_eq!(attribute(&xml, &["domain", "cpu"], "mode"), ["host-passthrough"]);
     }
@@ -314,7 +326,7 @@ mod tests {
             network: Network::User,
             ..spec()
         };
-        let xml = domain(&spec, &paths(), Acceleration::Emulation).unwrap();
+        let xml = domain(&spec, &paths(), Acceleration::Emulation, None).unwrap();
         assert_eq!(
             attribute(&xml, &["domain", "devices", "interface"], "type"),
             ["user"]
@@ -327,7 +339,7 @@ mod tests {
 
     #[test]
     fn ownership_survives_the_way_through_libvirt() {
-        let xml = domain(&spec(), &paths(), Acceleration::Emulation).unwrap();
+        let xml = domain(&spec(), &paths(), Acceleration::Emulation, None).unwrap();
         let machine = first("test", &xml, &["domain", "metadata", "machine"])
             .unwrap()
             .unwrap();
@@ -353,7 +365,7 @@ mod tests {
             kernel,
             ..paths()
         };
-        let xml = domain(&spec, &paths, Acceleration::Emulation).unwrap();
+        let xml = domain(&spec, &paths, Acceleration::Emulation, None).unwrap();
         assert_eq!(text(&xml, &["domain", "name"]), evil);
         assert_eq!(
             text(&xml, &["domain", "os", "cmdline"]),

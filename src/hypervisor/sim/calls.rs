@@ -34,6 +34,7 @@ calls! {
     StartedAt => "started_at",
     Ownership => "ownership",
     Prepare => "prepare",
+    Networks => "networks",
     Define => "define",
     Undefine => "undefine",
     Start => "start",

@@ -6,7 +6,8 @@ use super::{Shared, Sim, World, outbox};
 use crate::hypervisor::console;
 use crate::hypervisor::{
     Address, Boot, Console, DomainSpec, DomainState, Error, Forward, Host, Hypervisor, Listener, Mode,
-    Network, OnBytes, Ownership, PoolSpace, Protocol, Result, Snapshot, Volume, VolumePart, VolumeSpec,
+    Network, NetworkInfo, OnBytes, Ownership, PoolSpace, Protocol, Result, Snapshot, Volume, VolumePart,
+    VolumeSpec,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -72,15 +73,24 @@ impl Hypervisor for Sim {
         })
     }
 
-    fn prepare(&self) -> Result<Vec<String>> {
-        self.call(Call::Prepare, "", |world| {
+    fn networks(&self) -> Result<Vec<NetworkInfo>> {
+        self.call(Call::Networks, "", |world| {
+            Ok(match world.script.host.mode {
+                Mode::Session => Vec::new(),
+                Mode::System | Mode::Simulated => world.networks.list(),
+            })
+        })
+    }
+
+    fn prepare(&self, network: &str) -> Result<Vec<String>> {
+        self.call(Call::Prepare, network, |world| {
             let mut changed = Vec::new();
             if world.pool.prepare() {
                 changed.push("storage pool twarga defined and started".to_owned());
             }
             let has_network = world.script.host.mode != Mode::Session;
-            if has_network && !std::mem::replace(&mut world.network_ready, true) {
-                changed.push("network default started".to_owned());
+            if has_network && world.networks.start(network)? {
+                changed.push(format!("network {network} started"));
             }
             Ok(changed)
         })
@@ -255,7 +265,7 @@ impl World {
             return refuse(format!("Cannot access storage file '{absent}': No such file"));
         }
         match &spec.network {
-            Network::Libvirt(network) if !self.network_ready => {
+            Network::Libvirt(network) if !self.networks.is_active(network) => {
                 refuse(format!("network '{network}' is not active"))
             }
             _ => Ok(()),

@@ -1,7 +1,7 @@
 //! Addresses of a simulated network, and forwarded ports.
 
 use super::machines::{Machines, conflict};
-use crate::hypervisor::{Address, AddressSource, Error, Forward, Protocol, Result};
+use crate::hypervisor::{Address, AddressSource, Error, Forward, NetworkInfo, NetworkKind, Protocol, Result};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use uuid::Uuid;
@@ -31,6 +31,47 @@ fn address(lease: u32) -> Ipv4Addr {
     match u8::try_from(lease) {
         Ok(host) if host < 253 => Ipv4Addr::new(192, 168, 122, host + 2),
         _ => Ipv4Addr::from_bits(Ipv4Addr::new(10, 64, 0, 0).to_bits() | (lease & 0x003f_ffff)),
+    }
+}
+
+/// The host's networks: `default`, and one that leads nowhere.
+pub(super) struct Networks {
+    active: BTreeSet<&'static str>,
+}
+
+impl Networks {
+    pub(super) fn new() -> Self {
+        Self {
+            active: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn list(&self) -> Vec<NetworkInfo> {
+        let address = |third, last| IpAddr::V4(Ipv4Addr::new(192, 168, third, last));
+        let network = |(name, kind, bridge, third): (&str, NetworkKind, &str, u8)| NetworkInfo {
+            name: name.to_owned(),
+            kind,
+            active: self.active.contains(name),
+            bridge: Some(bridge.to_owned()),
+            range: Some((address(third, 2), address(third, 254))),
+        };
+        [
+            ("default", NetworkKind::Nat, "virbr0", 122),
+            ("lab", NetworkKind::Isolated, "virbr1", 150),
+        ]
+        .map(network)
+        .to_vec()
+    }
+
+    pub(super) fn is_active(&self, name: &str) -> bool {
+        self.active.contains(name)
+    }
+
+    /// Starts one; whether it was not.
+    pub(super) fn start(&mut self, name: &str) -> Result<bool> {
+        let known = ["default", "lab"].into_iter().find(|it| *it == name);
+        let known = known.ok_or_else(|| Error::NotFound(format!("network {name}")))?;
+        Ok(self.active.insert(known))
     }
 }
 

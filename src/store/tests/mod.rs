@@ -94,5 +94,6 @@ fn request(name: &str) -> VmRequest {
         guest_user: None,
         password_hash: None,
         ssh_keys: Vec::new(),
+        network: None,
     }
 }

@@ -130,6 +130,9 @@ pub struct CreateArguments {
     /// Leave your own keys out (`twarga key list`), which go in otherwise
     #[arg(long)]
     pub no_keys: bool,
+    /// libvirt network instead of the configured one (`twarga network list`)
+    #[arg(long, value_name = "NAME")]
+    pub network: Option<String>,
     /// Ask for a password for that account (serial console); else its password stays locked
     #[arg(long, conflicts_with = "password_stdin")]
     pub ask_password: bool,
@@ -161,6 +164,14 @@ pub struct WaitArguments {
     /// Return as soon as it is accepted
     #[arg(long, overrides_with = "wait")]
     pub no_wait: bool,
+}
+
+/// What to do with networks.
+#[derive(Debug, Subcommand)]
+pub enum NetworkCommand {
+    /// List the networks that a machine of yours may be on
+    #[command(visible_alias = "ls", after_long_help = shape::NETWORK_HELP)]
+    List,
 }
 
 /// What to do with operations.

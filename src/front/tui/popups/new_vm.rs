@@ -8,7 +8,7 @@ use crate::front::tui::widgets::form as fields;
 use crate::front::tui::widgets::frame::popup;
 use crate::front::tui::widgets::pen::{Pen, row, wrap};
 use crate::front::tui::words;
-use crate::model::{Field, FieldError, Image, Limits, Readiness};
+use crate::model::{Field, FieldError, Image, Limits, NetworkChoice, NetworkInfo, Readiness};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -20,6 +20,7 @@ const DISK: usize = 4;
 const USER: usize = 5;
 const PASSWORD: usize = 6;
 const KEYS: usize = 7;
+const NETWORK: usize = 8;
 
 /// The form, and what the core says about images and bounds.
 #[derive(Clone, Debug)]
@@ -60,6 +61,14 @@ impl Default for NewVm {
             FormField::new(Field::GuestUser, "guest user", Kind::Text),
             FormField::new(Field::Password, "password", Kind::Secret).hint("for the console; may be empty"),
             FormField::new(Field::SshKey, "SSH key", Kind::Lines).hint("paste public keys"),
+            FormField::new(
+                Field::Network,
+                "network",
+                Kind::Choice {
+                    options: Vec::new(),
+                    at: 0,
+                },
+            ),
         ]);
         Self {
             form,
@@ -82,6 +91,7 @@ impl NewVm {
             Ok((images, allowance)) => {
                 self.offer(&images);
                 self.bound(&allowance.limits);
+                self.offer_networks(&allowance.networks);
                 self.images = images;
                 self.allowance = Some(allowance);
                 self.error = None;
@@ -106,6 +116,33 @@ impl NewVm {
             .position(|it| it.unavailable.is_none())
             .unwrap_or(0);
         if let Some(field) = self.form.fields.get_mut(IMAGE) {
+            field.kind = Kind::Choice { options, at };
+        }
+    }
+
+    /// Puts the networks into their choice; the configured one is chosen. Without any there is nothing
+    /// to choose, and the configured one is taken.
+    fn offer_networks(&mut self, networks: &[NetworkChoice]) {
+        let options: Vec<_> = networks
+            .iter()
+            .map(|choice| {
+                let NetworkInfo {
+                    name, kind, active, ..
+                } = &choice.network;
+                let start = if *active { "" } else { ", will be started" };
+                Choice {
+                    id: name.clone(),
+                    label: format!("{name} ({kind}{start})"),
+                    unavailable: None,
+                }
+            })
+            .collect();
+        let at = networks.iter().position(|it| it.is_default).unwrap_or(0);
+        if let Some(field) = self.form.fields.get_mut(NETWORK) {
+            field.hint = match options.is_empty() {
+                true => "the configured one, or QEMU's own".to_owned(),
+                false => String::new(),
+            };
             field.kind = Kind::Choice { options, at };
         }
     }
@@ -151,6 +188,11 @@ impl NewVm {
             password: self.form.text(PASSWORD).to_owned(),
             ssh_keys: self.keys(),
             without_own_keys: false,
+            network: self
+                .form
+                .choice(NETWORK)
+                .map(|it| it.id.clone())
+                .unwrap_or_default(),
         }
     }
 
@@ -253,7 +295,7 @@ impl NewVm {
 
     pub(super) fn draw(&self, state: &State, screen: Rect, buffer: &mut Buffer) -> Option<(u16, u16)> {
         let look = state.look();
-        let inside = popup(buffer, screen, (88, 15), "New machine", &look);
+        let inside = popup(buffer, screen, (88, 16), "New machine", &look);
         let gap = u16::from(inside.height >= 12);
         let fields_area = Rect {
             y: inside.y + gap,

@@ -1,4 +1,8 @@
--- Schema 6: ports of the host's loopback that lead to guests, in session mode.
+-- Schema 6: machines' networks; ports of the host's loopback that lead to guests, in session mode.
+
+-- A libvirt network's name; NULL is QEMU's user-mode network, and the configured one for machines of
+-- before.
+ALTER TABLE vms ADD COLUMN network TEXT;
 
 -- They are the machine's as long as it exists, whether it runs or not; they go with it. `problem` is
 -- what the keeper met when it made one for the run that is going on.
