@@ -85,6 +85,8 @@ pub struct Machines {
     pub stop_timeout_seconds: u64,
     /// How long a new machine may take to get an address.
     pub address_timeout_seconds: u64,
+    /// Free room of the pool below which nothing is started.
+    pub disk_reserve_mib: u64,
 }
 
 /// Accounts and sessions.
@@ -197,6 +199,7 @@ impl Default for Machines {
         Self {
             stop_timeout_seconds: 90,
             address_timeout_seconds: 120,
+            disk_reserve_mib: 1_024,
         }
     }
 }
@@ -250,6 +253,11 @@ impl File {
             "machines.address_timeout_seconds",
             self.machines.address_timeout_seconds,
             1..=3_600,
+        )?;
+        within(
+            "machines.disk_reserve_mib",
+            self.machines.disk_reserve_mib,
+            0..=1 << 30,
         )?;
         within("accounts.session_hours", self.accounts.session_hours, 1..=720)?;
         within(

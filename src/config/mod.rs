@@ -241,6 +241,7 @@ fn core_settings(settings: &File, surroundings: &Surroundings) -> Result<Setting
         session: Duration::from_secs(settings.accounts.session_hours * 3_600),
         stop_timeout: Duration::from_secs(settings.machines.stop_timeout_seconds),
         address_timeout: Duration::from_secs(settings.machines.address_timeout_seconds),
+        disk_reserve: settings.machines.disk_reserve_mib << 20,
         network: settings.network.settings(),
         forward_ports: (
             settings.hypervisor.first_forward_port,

@@ -66,6 +66,8 @@ pub struct Settings {
     pub stop_timeout: Duration,
     /// How long a new machine may take to get an address.
     pub address_timeout: Duration,
+    /// Free bytes of the pool's file system below which nothing is started.
+    pub disk_reserve: u64,
     /// libvirt networks of machines, in system mode.
     pub network: NetworkSettings,
     /// First and last port of 127.0.0.1 that session mode may forward.

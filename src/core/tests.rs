@@ -37,6 +37,7 @@ pub(super) async fn core() -> (Core, TempDir) {
             session: Duration::from_secs(3600),
             stop_timeout: Duration::from_secs(2),
             address_timeout: Duration::from_secs(2),
+            disk_reserve: 1 << 30,
             network: crate::core::NetworkSettings::default(),
             forward_ports: (42_000, 42_010),
             tiny_dir,

@@ -10,7 +10,7 @@ use crate::model::vm::Address;
 use crate::model::{EventType, NewEvent, Severity, Vm, VmStatus};
 use crate::store::Epoch;
 use jiff::Timestamp;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -49,6 +49,8 @@ struct Memory {
     /// When each guest's address was asked for.
     asked: HashMap<Uuid, Instant>,
     told: Told,
+    /// Guests whose address was asked for and that showed none.
+    silent: HashSet<Uuid>,
 }
 
 async fn settle_all(core: &Core, epoch: Epoch, memory: &mut Memory) -> Result<()> {
@@ -56,7 +58,8 @@ async fn settle_all(core: &Core, epoch: Epoch, memory: &mut Memory) -> Result<()
     let Some(looked_at) = truth.looked_at else {
         return Ok(());
     };
-    let Memory { asked, told } = memory;
+    let Memory { asked, told, silent } = memory;
+    silent.retain(|uuid| truth.domains.contains_key(uuid));
     asked.retain(|uuid, _| truth.domains.contains_key(uuid));
     told.retain(&truth);
     let mut questions = ADDRESSES_AT_ONCE;
@@ -88,7 +91,7 @@ async fn settle_all(core: &Core, epoch: Epoch, memory: &mut Memory) -> Result<()
             if due {
                 questions -= 1;
                 asked.insert(vm.uuid, Instant::now());
-                settle_address(core, epoch, vm).await?;
+                settle_address(core, epoch, vm, silent).await?;
             }
         }
     }
@@ -172,16 +175,24 @@ async fn settle_run(core: &Core, epoch: Epoch, (vm, domain): (&Vm, &Domain), tim
     .await
 }
 
-/// Notes the guest's address; a running guest that shows none keeps its last one.
-async fn settle_address(core: &Core, epoch: Epoch, vm: &Vm) -> Result<()> {
+/// Notes the guest's address. One that shows none twice in a row has none any more; where nobody could
+/// be asked, the last one stays.
+async fn settle_address(core: &Core, epoch: Epoch, vm: &Vm, silent: &mut HashSet<Uuid>) -> Result<()> {
     let (id, uuid) = (vm.id, vm.uuid);
     let asked = core
         .hypervisor()
         .call(Lane::Act, "ask for addresses", LOOK_DEADLINE, move |it| {
             it.addresses(uuid)
         });
-    let best: Option<Address> = asked.await.ok().and_then(|addresses| addresses.first().copied());
-    if best.is_none() || best == vm.address {
+    let Ok(addresses) = asked.await else {
+        return Ok(());
+    };
+    let best: Option<Address> = addresses.first().copied();
+    let again = match best {
+        Some(_) => !silent.remove(&uuid),
+        None => !silent.insert(uuid),
+    };
+    if best == vm.address || (best.is_none() && !again) {
         return Ok(());
     }
     core.write_as_keeper(epoch, move |writer| Ok(writer.set_vm_address(id, best)?))

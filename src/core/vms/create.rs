@@ -29,7 +29,14 @@ pub struct Input {
 /// row.
 pub static PLAN: Plan = Plan {
     steps: &[
-        &Reserve, &Prepare, &Image, &Disk, &SeedDisk, &Define, &PowerOn, &Reachable,
+        &Reserve,
+        &Prepare { room: true },
+        &Image,
+        &Disk,
+        &SeedDisk,
+        &Define,
+        &PowerOn,
+        &Reachable,
     ],
     recovery: Recovery::Backward,
     settle: settle_on,

@@ -7,6 +7,7 @@ mod files;
 pub(super) mod forwards;
 mod power;
 mod request;
+mod room;
 mod steps;
 
 use super::operations::Plan;

@@ -8,7 +8,7 @@ use crate::store::{self, Writer};
 
 /// On.
 pub static START: Plan = Plan {
-    steps: &[&Prepare, &PowerOn, &Reachable],
+    steps: &[&Prepare { room: true }, &PowerOn, &Reachable],
     recovery: Recovery::Backward,
     settle: settle_on,
 };
@@ -29,7 +29,7 @@ pub static KILL: Plan = Plan {
 
 /// Off and on again. A guest that does not power off runs on, and the operation says so.
 pub static RESTART: Plan = Plan {
-    steps: &[&ShutDown, &Prepare, &PowerOn, &Reachable],
+    steps: &[&ShutDown, &Prepare { room: false }, &PowerOn, &Reachable],
     recovery: Recovery::Backward,
     settle: settle_on,
 };

@@ -38,8 +38,11 @@ pub fn network_of(job: &Job, vm: &Vm) -> String {
         .unwrap_or_else(|| job.core().settings().network.default.clone())
 }
 
-/// Pool and network are ready.
-pub struct Prepare;
+/// Pool and network are ready, and the pool has room for what a guest will write.
+pub struct Prepare {
+    /// Whether the room counts: a guest that ran until now needs none anew.
+    pub room: bool,
+}
 
 impl Step for Prepare {
     fn name(&self) -> &'static str {
@@ -54,6 +57,10 @@ impl Step for Prepare {
                 .await?;
             if !changed.is_empty() {
                 job.remark(changed.join("; "));
+            }
+            if self.room {
+                let space = job.call("ask for room", |it| it.pool_space()).await?;
+                super::room::check(space, job.core().settings().disk_reserve)?;
             }
             Ok(Value::Null)
         })
@@ -81,6 +88,12 @@ impl Step for PowerOn {
                 let before = job.call("look at a domain", move |it| it.state(uuid)).await?;
                 let was_on = !matches!(before, None | Some(DomainState::Off | DomainState::Crashed));
                 job.note(json!({ "started": !was_on })).await?;
+            }
+            if job.noted()["started"] == json!(true) {
+                // What the last run was reached at may be somebody else's by now.
+                let id = vm.id;
+                job.write(move |writer| Ok(writer.set_vm_address(id, None)?))
+                    .await?;
             }
             job.call("start a domain", move |it| it.start(uuid)).await?;
             note_start(job, &vm).await?;

@@ -158,6 +158,7 @@ fn describe(page: &mut Page, machine: &Machine, now: jiff::Timestamp) {
                 vm.vcpus, vm.memory_mib, vm.disk_gib
             ),
         ),
+        ("on the host", allocated(machine)),
         ("cpu", percent(machine.load.cpu_percent)),
         ("memory", percent(machine.load.memory_percent)),
         ("network", vm.network.clone().unwrap_or_default()),
@@ -184,6 +185,15 @@ fn with_source(machine: &Machine) -> String {
         Some(address) => format!("{} (by {})", address.ip, address.source.as_str()),
         None => reach(machine),
     }
+}
+
+/// What the disk really takes: `0.2 of 10 GiB`.
+fn allocated(machine: &Machine) -> String {
+    let shown = machine.load.disk_allocated.map(|bytes| {
+        let gib = bytes as f64 / f64::from(1 << 30);
+        format!("{gib:.1} of {} GiB disk are taken", machine.vm.disk_gib)
+    });
+    shown.unwrap_or_default()
 }
 
 /// `8080:80, 5353:53/udp (another program …)`
