@@ -49,6 +49,7 @@ fn scene(events: usize) -> Outcome<Scene> {
                     password_hash: None,
                     ssh_keys: Vec::new(),
                     provision: Default::default(),
+                    network: None,
                 };
                 let vm = writer.insert_vm(&NewVm {
                     uuid: Uuid::new_v4(),

@@ -156,7 +156,7 @@ pub fn libvirt_options(config: &Config) -> libvirt::Options {
             config::Accel::Kvm => libvirt::Accel::Kvm,
             config::Accel::Tcg => libvirt::Accel::Tcg,
         },
-        network: config.hypervisor.network.clone(),
+        clean_traffic: config.hypervisor.clean_traffic,
         pool: config.hypervisor.pool.clone(),
         pool_dir: session.then(|| config.core.state_dir.join("pool")),
         uri,

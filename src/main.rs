@@ -140,7 +140,7 @@ async fn doctor(
         state_dir: config.core.state_dir.clone(),
         tiny_dir: config.core.tiny_dir.clone(),
         uri: options.uri.clone(),
-        network: options.network.clone(),
+        network: config.core.network.default.clone(),
         pool: options.pool.clone(),
         hypervisor: Arc::new(Libvirt::new(options)),
         programs: surroundings.programs(),

@@ -23,8 +23,8 @@ use tempfile::TempDir;
 use twarga::hypervisor::caller::{Caller, Lane};
 use twarga::hypervisor::libvirt::{Libvirt, Options};
 use twarga::hypervisor::{
-    Boot, Change, DomainSpec, DomainState, Error, Hypervisor, Mode, Network, Ownership, VolumeFormat,
-    VolumeSpec,
+    Boot, Change, DomainSpec, DomainState, Error, Forward, Hypervisor, Mode, Network, Ownership,
+    VolumeFormat, VolumeSpec,
 };
 use uuid::Uuid;
 
@@ -49,7 +49,7 @@ fn libvirt_keeps_the_contract() {
 fn a_port_of_the_host_leads_to_a_session_guest() {
     let place = Place::new();
     let guest = place.running_guest("user1-forwarded");
-    let forward = |port| place.libvirt.forward_ssh(guest.uuid, port);
+    let forward = |port| place.libvirt.forward(guest.uuid, Forward::ssh(port));
     let theirs = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = theirs.local_addr().unwrap();
     if place.mode == Mode::Session {
@@ -228,7 +228,7 @@ impl Place {
 
     /// The tiny guest, up and asking for a login.
     fn tiny_guest(&self, name: &str) -> DomainSpec {
-        self.libvirt.prepare().unwrap();
+        self.libvirt.prepare("default").unwrap();
         let folder = PathBuf::from(setting("TWARGA_TINY_DIR"));
         for part in ["vmlinuz", "initramfs"] {
             let content = fs::read(folder.join(part)).unwrap();
@@ -252,7 +252,7 @@ impl Place {
     }
 
     fn guest(&self, name: &str, mut seed: &[u8], boot: Boot, memory_mib: u64) -> DomainSpec {
-        self.libvirt.prepare().unwrap();
+        self.libvirt.prepare("default").unwrap();
         let disk = VolumeSpec {
             name: format!("{name}.qcow2"),
             format: VolumeFormat::Qcow2,

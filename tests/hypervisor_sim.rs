@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 use twarga::hypervisor::sim::{Call, Fault, Guest, Inventory, Pace, Script, Sim};
 use twarga::hypervisor::{
-    Boot, Change, DomainSpec, DomainState, Error, Hypervisor, Mode, Network, Ownership, VolumeFormat,
-    VolumeSpec,
+    Boot, Change, DomainSpec, DomainState, Error, Forward, Hypervisor, Mode, Network, Ownership,
+    VolumeFormat, VolumeSpec,
 };
 use uuid::Uuid;
 
@@ -92,7 +92,7 @@ fn machine(sim: &Sim, name: &str, uuid: u128) -> Uuid {
         _ => Network::Libvirt("default".to_owned()),
     };
     let spec = spec(name, uuid, network);
-    sim.prepare().unwrap();
+    sim.prepare("default").unwrap();
     sim.create_volume(&qcow2(&spec.disk)).unwrap();
     sim.upload(&spec.seed, 3, &mut &b"abc"[..], &mut |_| ()).unwrap();
     sim.define(&spec).unwrap();
@@ -176,14 +176,14 @@ fn a_machine_lives_and_leaves_nothing_behind() {
 fn what_is_done_already_succeeds_again() {
     let sim = Sim::new(Held::new().script().mode(Mode::Session));
     let web = machine(&sim, "user1-web", 1);
-    assert!(sim.prepare().unwrap().is_empty());
+    assert!(sim.prepare("default").unwrap().is_empty());
     sim.create_volume(&qcow2("user1-web.qcow2")).unwrap();
     sim.define(&spec("user1-web", 1, Network::User)).unwrap();
     for _ in 0..2 {
         sim.start(web).unwrap();
     }
     for _ in 0..2 {
-        sim.forward_ssh(web, 2200).unwrap();
+        sim.forward(web, Forward::ssh(2200)).unwrap();
     }
     for _ in 0..2 {
         sim.pause(web).unwrap();
@@ -219,10 +219,10 @@ fn what_is_there_in_another_shape_is_a_conflict() {
     let db = machine(&sim, "user1-db", 3);
     sim.start(web).unwrap();
     sim.start(db).unwrap();
-    sim.forward_ssh(web, 2200).unwrap();
-    assert!(is_conflict(sim.forward_ssh(db, 2200)));
+    sim.forward(web, Forward::ssh(2200)).unwrap();
+    assert!(is_conflict(sim.forward(db, Forward::ssh(2200))));
     sim.outside().occupy_port(2201, true);
-    assert!(is_conflict(sim.forward_ssh(db, 2201)));
+    assert!(is_conflict(sim.forward(db, Forward::ssh(2201))));
     sim.pause(db).unwrap();
     assert!(is_conflict(sim.start(db)));
     assert!(is_conflict(sim.shut_down(db)));
@@ -234,7 +234,7 @@ fn what_is_not_there_is_not_found() {
     let nobody = Uuid::from_u128(7);
     let missing = |result| assert!(matches!(result, Err(Error::NotFound(_))), "{result:?}");
     missing(sim.create_volume(&qcow2("before-prepare")));
-    sim.prepare().unwrap();
+    sim.prepare("default").unwrap();
     missing(sim.start(nobody));
     missing(sim.shut_down(nobody));
     missing(sim.force_off(nobody));
@@ -265,7 +265,7 @@ fn forwarded_ports_end_with_the_run_and_exist_in_session_mode_only() {
     let session = Sim::new(Held::new().script().mode(Mode::Session));
     let web = machine(&session, "user1-web", 1);
     session.start(web).unwrap();
-    session.forward_ssh(web, 2200).unwrap();
+    session.forward(web, Forward::ssh(2200)).unwrap();
     assert_eq!(session.inventory().ports, [(2200, web)]);
     assert!(session.addresses(web).unwrap().is_empty());
     assert_eq!(session.snapshot().unwrap().domains[0].counters.net_sent, None);
@@ -276,7 +276,7 @@ fn forwarded_ports_end_with_the_run_and_exist_in_session_mode_only() {
     let web = machine(&system, "user1-web", 1);
     system.start(web).unwrap();
     assert!(matches!(
-        system.forward_ssh(web, 2200),
+        system.forward(web, Forward::ssh(2200)),
         Err(Error::Unsupported(_))
     ));
 }
@@ -284,7 +284,7 @@ fn forwarded_ports_end_with_the_run_and_exist_in_session_mode_only() {
 #[test]
 fn a_fault_strikes_before_or_after_the_effect() {
     let sim = Sim::new(Held::new().script());
-    sim.prepare().unwrap();
+    sim.prepare("default").unwrap();
     sim.fail(Call::CreateVolume, Fault::before());
     assert!(sim.create_volume(&qcow2("one")).is_err());
     assert_eq!(sim.inventory().volumes, Vec::<String>::new());
@@ -316,7 +316,7 @@ fn a_fault_strikes_the_call_it_was_planned_for() {
 #[test]
 fn an_upload_that_fails_midway_leaves_a_part_and_can_be_done_again() {
     let sim = Sim::new(Held::new().script());
-    sim.prepare().unwrap();
+    sim.prepare("default").unwrap();
     let content = vec![7; 1_000_000];
     sim.fail(Call::Upload, Fault::midway());
     assert!(
@@ -344,7 +344,7 @@ fn an_upload_that_fails_midway_leaves_a_part_and_can_be_done_again() {
 #[test]
 fn a_call_hangs_until_it_is_released_and_then_takes_effect() {
     let sim = Sim::new(Held::new().script());
-    sim.prepare().unwrap();
+    sim.prepare("default").unwrap();
     sim.hang(Call::CreateVolume);
     std::thread::scope(|scope| {
         let call = scope.spawn(|| sim.create_volume(&qcow2("late")));
@@ -360,7 +360,7 @@ fn a_call_hangs_until_it_is_released_and_then_takes_effect() {
 #[test]
 fn a_call_can_hang_after_its_effect() {
     let sim = Sim::new(Held::new().script());
-    sim.prepare().unwrap();
+    sim.prepare("default").unwrap();
     sim.hang_after(Call::CreateVolume);
     std::thread::scope(|scope| {
         let call = scope.spawn(|| sim.create_volume(&qcow2("early")));
@@ -374,7 +374,7 @@ fn a_call_can_hang_after_its_effect() {
 #[test]
 fn a_full_disk_takes_nothing_more() {
     let sim = Sim::new(Held::new().script());
-    sim.prepare().unwrap();
+    sim.prepare("default").unwrap();
     sim.set_disk_full(true);
     assert_eq!(sim.pool_space().unwrap().available, 0);
     let refused = sim.create_volume(&qcow2("one"));
@@ -617,7 +617,7 @@ fn an_upload_takes_the_time_that_its_rate_says() {
     let mut script = Held::new().script();
     script.upload_rate = Some(10_000_000);
     let sim = Sim::new(script);
-    sim.prepare().unwrap();
+    sim.prepare("default").unwrap();
     let begun = Instant::now();
     sim.upload(
         "image",

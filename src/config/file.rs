@@ -7,6 +7,7 @@
 use super::consoles::Consoles;
 use super::credits::Credits;
 use super::images::Images;
+use super::network::Network;
 use crate::model::{Limits, Theme};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
@@ -26,6 +27,8 @@ pub struct File {
     pub secret_key: String,
     /// libvirt.
     pub hypervisor: Hypervisor,
+    /// Networks of machines, in system mode.
+    pub network: Network,
     /// Machines' manners.
     pub machines: Machines,
     /// Bounds of machines and users.
@@ -54,8 +57,6 @@ pub struct Hypervisor {
     pub uri: String,
     /// How guests' processors run.
     pub accel: Accel,
-    /// libvirt network of machines in system mode.
-    pub network: String,
     /// libvirt storage pool of machines' files.
     pub pool: String,
     /// Time between refreshes where libvirt tells of no changes.
@@ -89,6 +90,8 @@ pub struct Machines {
     pub ready_timeout_seconds: u64,
     /// The same where guests are emulated.
     pub emulated_ready_timeout_seconds: u64,
+    /// Free room of the pool below which nothing is started.
+    pub disk_reserve_mib: u64,
 }
 
 /// Accounts and sessions.
@@ -170,6 +173,7 @@ impl Default for File {
             tiny_dir: AUTO.to_owned(),
             secret_key: AUTO.to_owned(),
             hypervisor: Hypervisor::default(),
+            network: Network::default(),
             machines: Machines::default(),
             limits: Limits::default(),
             credits: Credits::default(),
@@ -188,7 +192,6 @@ impl Default for Hypervisor {
         Self {
             uri: AUTO.to_owned(),
             accel: Accel::Auto,
-            network: "default".to_owned(),
             pool: "twarga".to_owned(),
             refresh_milliseconds: 1_000,
             first_forward_port: 20_022,
@@ -203,6 +206,7 @@ impl Default for Machines {
             stop_timeout_seconds: 90,
             ready_timeout_seconds: 300,
             emulated_ready_timeout_seconds: 900,
+            disk_reserve_mib: 1_024,
         }
     }
 }
@@ -262,6 +266,11 @@ impl File {
             self.machines.emulated_ready_timeout_seconds,
             1..=86_400,
         )?;
+        within(
+            "machines.disk_reserve_mib",
+            self.machines.disk_reserve_mib,
+            0..=1 << 30,
+        )?;
         within("accounts.session_hours", self.accounts.session_hours, 1..=720)?;
         within(
             "accounts.idle_lock_minutes",
@@ -280,9 +289,7 @@ impl File {
     }
 
     fn check_hypervisor(&self) -> Result<(), Refusal> {
-        let Hypervisor {
-            uri, network, pool, ..
-        } = &self.hypervisor;
+        let Hypervisor { uri, pool, .. } = &self.hypervisor;
         // libvirt's bindings panic on a NUL; no URI has other controls or spaces either.
         let well_formed = uri.contains("://");
         if uri != AUTO && (!well_formed || uri.chars().any(|c| c.is_control() || c.is_whitespace())) {
@@ -291,7 +298,10 @@ impl File {
                 "`auto`, or a libvirt URI such as `qemu:///system` or `qemu:///session`".to_owned(),
             ));
         }
-        for (key, name) in [("hypervisor.network", network), ("hypervisor.pool", pool)] {
+        for (key, name) in [
+            ("network.default", &self.network.default),
+            ("hypervisor.pool", pool),
+        ] {
             let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
             if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
                 return Err((

@@ -10,6 +10,7 @@ mod credits;
 pub mod file;
 mod images;
 mod layers;
+mod network;
 mod seed;
 mod surroundings;
 
@@ -61,8 +62,8 @@ pub struct Hypervisor {
     pub uri: Option<String>,
     /// How guests' processors run.
     pub accel: Accel,
-    /// libvirt network of machines in system mode.
-    pub network: String,
+    /// Whether guests in system mode are held to their own addresses.
+    pub clean_traffic: bool,
     /// libvirt storage pool of machines' files.
     pub pool: String,
 }
@@ -172,7 +173,7 @@ impl Config {
             hypervisor: Hypervisor {
                 uri: (settings.hypervisor.uri != AUTO).then_some(settings.hypervisor.uri),
                 accel: settings.hypervisor.accel,
-                network: settings.hypervisor.network,
+                clean_traffic: settings.network.clean_traffic,
                 pool: settings.hypervisor.pool,
             },
             features: settings.features,
@@ -243,7 +244,8 @@ fn core_settings(settings: &File, surroundings: &Surroundings) -> Result<Setting
         stop_timeout: Duration::from_secs(settings.machines.stop_timeout_seconds),
         ready_timeout: Duration::from_secs(settings.machines.ready_timeout_seconds),
         emulated_ready_timeout: Duration::from_secs(settings.machines.emulated_ready_timeout_seconds),
-        network: settings.hypervisor.network.clone(),
+        disk_reserve: settings.machines.disk_reserve_mib << 20,
+        network: settings.network.settings(),
         forward_ports: (
             settings.hypervisor.first_forward_port,
             settings.hypervisor.last_forward_port,

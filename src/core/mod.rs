@@ -11,6 +11,7 @@ mod images;
 pub mod keeper;
 mod keys;
 pub mod log;
+mod networks;
 pub mod operations;
 pub mod policy;
 mod secrets;
@@ -70,8 +71,10 @@ pub struct Settings {
     pub ready_timeout: Duration,
     /// The same where guests are emulated.
     pub emulated_ready_timeout: Duration,
-    /// libvirt network for machines in system mode.
-    pub network: String,
+    /// Free bytes of the pool's file system below which nothing is started.
+    pub disk_reserve: u64,
+    /// libvirt networks of machines, in system mode.
+    pub network: NetworkSettings,
     /// First and last port of 127.0.0.1 that session mode may forward.
     pub forward_ports: (u16, u16),
     /// Folder of the tiny guest (`vmlinuz`, `initramfs`, `tiny.json`).
@@ -86,6 +89,24 @@ pub struct Settings {
     pub images: ImageSettings,
     /// Given key that signs session tokens; else one is made in the state directory.
     pub secret_key: Option<String>,
+}
+
+/// Which libvirt networks machines are on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkSettings {
+    /// That of machines that name none.
+    pub default: String,
+    /// Those that tenants may choose beside it.
+    pub allowed: Vec<String>,
+}
+
+impl Default for NetworkSettings {
+    fn default() -> Self {
+        Self {
+            default: "default".to_owned(),
+            allowed: Vec::new(),
+        }
+    }
 }
 
 /// How images are downloaded.

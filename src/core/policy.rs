@@ -43,11 +43,13 @@ pub enum Permission {
     VerifyLedger,
     /// Add an SSH key to an account: the machines it makes from then on let it in.
     AddKey,
+    /// Forward ports to a machine, and take forwards back.
+    ForwardPort,
 }
 
 impl Permission {
     /// Every permission, for the matrix test.
-    pub const ALL: [Permission; 19] = [
+    pub const ALL: [Permission; 20] = [
         Self::SeeMachine,
         Self::CreateMachine,
         Self::ActOnMachine,
@@ -67,6 +69,7 @@ impl Permission {
         Self::AdjustCredits,
         Self::VerifyLedger,
         Self::AddKey,
+        Self::ForwardPort,
     ];
 
     /// For a refusal: `you may not …`.
@@ -91,6 +94,7 @@ impl Permission {
             Self::AdjustCredits => "give or take credits",
             Self::VerifyLedger => "verify the ledger",
             Self::AddKey => "add SSH keys",
+            Self::ForwardPort => "forward ports to this machine",
         }
     }
 }
@@ -126,7 +130,8 @@ pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
                 | ManageImages
                 | SeeCredits
                 | AdjustCredits
-                | VerifyLedger,
+                | VerifyLedger
+                | ForwardPort,
             _
         ) | (
             Role::Admin,
@@ -158,7 +163,8 @@ pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
                     | ChangeRecording
                     | BringImage
                     | SeeCredits
-                    | AddKey,
+                    | AddKey
+                    | ForwardPort,
                 Own
             )
     )
@@ -169,7 +175,9 @@ mod tests {
     use super::*;
 
     /// The whole table, written out by hand: (permission, relation, user, auditor, admin).
-    const MATRIX: [(Permission, Relation, bool, bool, bool); 38] = [
+    const MATRIX: [(Permission, Relation, bool, bool, bool); 40] = [
+        (Permission::ForwardPort, Relation::Own, true, false, true),
+        (Permission::ForwardPort, Relation::Others, false, false, true),
         (Permission::BringImage, Relation::Own, true, false, true),
         (Permission::BringImage, Relation::Others, false, false, false),
         (Permission::ManageImages, Relation::Own, false, false, true),
@@ -245,6 +253,7 @@ mod tests {
             Permission::EndConsole,
             Permission::ChangeRecording,
             Permission::AddKey,
+            Permission::ForwardPort,
         ];
         for permission in changes {
             assert!(!allows(Role::Auditor, permission, Relation::Own));

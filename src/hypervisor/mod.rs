@@ -13,6 +13,8 @@ mod error;
 pub mod libvirt;
 pub mod sim;
 
+pub use crate::model::forward::{Forward, Protocol};
+pub use crate::model::network::{NetworkInfo, NetworkKind};
 pub use crate::model::vm::{Address, AddressSource};
 pub use caller::{Caller, Lane};
 pub use console::{Console, End, Output};
@@ -289,9 +291,15 @@ pub trait Hypervisor: Send + Sync + 'static {
     /// Ownership from the domain's metadata; `None` for a domain that twarga did not make.
     fn ownership(&self, domain: Uuid) -> Result<Option<Ownership>>;
 
-    /// Makes pool and network ready (defines, starts and marks them autostart where needed).
-    /// Says in words what it changed.
-    fn prepare(&self) -> Result<Vec<String>>;
+    /// Makes the pool and a network ready (defines and starts them where needed). Says in words
+    /// what it changed. In session mode there are no networks, and the name means nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a network that does not exist and is not `default`.
+    fn prepare(&self, network: &str) -> Result<Vec<String>>;
+
+    /// Networks, by name; none in session mode.
+    fn networks(&self) -> Result<Vec<NetworkInfo>>;
 
     /// Defines a domain.
     ///
@@ -326,11 +334,21 @@ pub trait Hypervisor: Send + Sync + 'static {
     /// Whether the guest's agent answers now. No agent, or one that keeps silent for 2 s, does not.
     fn agent_answers(&self, domain: Uuid) -> Result<bool>;
 
-    /// Session mode: makes 127.0.0.1:`port` of the host lead to port 22 of a running guest.
+    /// Session mode: makes a port of the host's loopback lead to a running guest's.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if the port is taken, [`Error::Unsupported`] in other modes.
-    fn forward_ssh(&self, domain: Uuid, port: u16) -> Result<()>;
+    /// [`Error::Conflict`] if the host's port is taken or the domain is off, [`Error::Unsupported`]
+    /// in other modes.
+    fn forward(&self, domain: Uuid, forward: Forward) -> Result<()>;
+
+    /// Takes a forward back; of a domain that is off, all went with its run.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unsupported`] in other modes.
+    fn unforward(&self, domain: Uuid, forward: Forward) -> Result<()>;
+
+    /// Whether a port of the host's loopback is free just now.
+    fn is_port_free(&self, protocol: Protocol, port: u16) -> Result<bool>;
 
     /// Attaches to a running guest's serial console. One client at a time has it, in this process or
     /// any other (`virsh console`); `takeover` ends that one's session.

@@ -40,6 +40,10 @@ pub enum Field {
     Command,
     /// A user's own user-data document.
     UserData,
+    /// Network of a machine.
+    Network,
+    /// Forwarded port of a machine.
+    Port,
 }
 
 impl fmt::Display for Field {
@@ -62,6 +66,8 @@ impl fmt::Display for Field {
             Self::Package => "package",
             Self::Command => "command",
             Self::UserData => "user-data",
+            Self::Network => "network",
+            Self::Port => "port",
         })
     }
 }

@@ -181,6 +181,9 @@ pub struct VmRequest {
     /// What else its first boot does. What an older program wrote down has none.
     #[serde(default)]
     pub provision: Provision,
+    /// Its libvirt network; `None` is the configured one, or QEMU's own in session mode.
+    #[serde(default)]
+    pub network: Option<String>,
 }
 
 /// What a guest's first boot does beyond its name and its account; cloud-init does it.
@@ -248,6 +251,8 @@ pub struct Vm {
     pub address: Option<Address>,
     /// In session mode: port on 127.0.0.1 that leads to the guest's port 22.
     pub ssh_port: Option<u16>,
+    /// Its libvirt network; `None` is the configured one, or QEMU's own in session mode.
+    pub network: Option<String>,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// When the run that is going on began, if one is and it is known.

@@ -19,7 +19,7 @@ use uuid::Uuid;
 const APPLICATION_ID: i32 = 0x7477_6172;
 
 /// Every migration, in order; never changed once released.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0002_consoles.sql"),
     include_str!("../../migrations/0003_images.sql"),
@@ -27,6 +27,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/0005_credits.sql"),
     include_str!("../../migrations/0006_readiness.sql"),
     include_str!("../../migrations/0007_image_operations.sql"),
+    include_str!("../../migrations/0008_networks.sql"),
 ];
 
 /// What the file holds.

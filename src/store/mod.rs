@@ -21,6 +21,7 @@ mod directory;
 mod error;
 mod events;
 mod file_system;
+mod forwards;
 mod health;
 mod instance;
 mod keeper;

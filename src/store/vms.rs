@@ -10,7 +10,7 @@ use rusqlite::{Row, params};
 use uuid::Uuid;
 
 const COLUMNS: &str = "vms.id, uuid, owner, name, image, memory_mib, vcpus, disk_gib, guest_user, status, \
-                       reason, unready, ip, ip_source, ssh_port, vms.created_at, started_at";
+                       reason, unready, ip, ip_source, ssh_port, network, vms.created_at, started_at";
 
 /// A machine about to be made, in status `pending`.
 pub struct NewVm<'a> {
@@ -143,11 +143,12 @@ impl Reader<'_> {
         )?;
         Ok(run.flatten())
     }
-    /// Forwarded ports that machines hold.
-    pub fn ssh_ports(&self) -> Result<Vec<u16>> {
+    /// TCP ports of the host's loopback that machines hold.
+    pub fn forwarded_ports(&self) -> Result<Vec<u16>> {
         self.rows(
             "listing forwarded ports",
-            "SELECT ssh_port FROM vms WHERE removed_at IS NULL AND ssh_port IS NOT NULL ORDER BY ssh_port",
+            "SELECT ssh_port AS port FROM vms WHERE removed_at IS NULL AND ssh_port IS NOT NULL
+             UNION SELECT host_port FROM forwards WHERE protocol = 'tcp' ORDER BY port",
             [],
             |row| row.get(0),
         )
@@ -177,8 +178,8 @@ impl Writer<'_> {
         let id = self.insert(
             "making a machine",
             "INSERT INTO vms (uuid, owner, name, image, memory_mib, vcpus, disk_gib, guest_user, status,
-                              created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                              network, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             params![
                 uuid,
                 vm.owner.0,
@@ -189,6 +190,7 @@ impl Writer<'_> {
                 integer(request.disk_gib),
                 vm.guest_user,
                 VmStatus::Pending.as_str(),
+                request.network,
                 self.now_ms()
             ],
         )?;
@@ -254,8 +256,13 @@ impl Writer<'_> {
             params![id.0, volume],
         )
     }
-    /// Turns a machine's row into a tombstone: its name is free again, its id is not.
+    /// Turns a machine's row into a tombstone: its name and its ports are free again, its id is not.
     pub fn remove_vm(&self, id: VmId) -> Result<()> {
+        self.change(
+            "removing a machine's forwards",
+            "DELETE FROM forwards WHERE vm = ?1",
+            [id.0],
+        )?;
         self.change_one(
             "machine",
             "removing a machine",
@@ -268,7 +275,8 @@ impl Writer<'_> {
     fn check_port(&self, port: u16, but: VmId) -> Result<()> {
         let held = self.exists(
             "looking for a port",
-            "SELECT 1 FROM vms WHERE ssh_port = ?1 AND removed_at IS NULL AND id <> ?2",
+            "SELECT 1 FROM vms WHERE ssh_port = ?1 AND removed_at IS NULL AND id <> ?2
+             UNION ALL SELECT 1 FROM forwards WHERE protocol = 'tcp' AND host_port = ?1",
             params![port, but.0],
         )?;
         if held { Err(Error::Taken("port")) } else { Ok(()) }
@@ -295,6 +303,7 @@ fn vm(row: &Row<'_>) -> rusqlite::Result<Vm> {
         unready: row.get("unready")?,
         address: address(row)?,
         ssh_port: row.get("ssh_port")?,
+        network: row.get("network")?,
         created_at: time(row, "created_at")?,
         started_at: optional_time(row, "started_at")?,
     })

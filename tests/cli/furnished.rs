@@ -21,6 +21,7 @@ pub fn furnished() -> Bench {
         password_hash: None,
         ssh_keys: Vec::new(),
         provision: Default::default(),
+        network: None,
     };
     let made = store.write(jiff::Timestamp::now(), |writer| {
         let vm = writer.insert_vm(&NewVm {

@@ -422,3 +422,38 @@ async fn a_machine_made_by_an_alias_remembers_the_image() {
         ("debian-12", "debian")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_started_that_the_disk_cannot_hold() {
+    let mut bench = Bench::new();
+    let (core, keeper, alice) = bench.kept().await;
+    let vm = create(&core, &alice, "web-1").await;
+    act(&core, &alice, vm, Action::Stop).await;
+    let off = until(&core, &alice, "off", |view| {
+        find(view, "web-1").is_some_and(|it| it.status == VmStatus::Stopped && it.vm.address.is_none())
+    })
+    .await;
+    assert!(
+        find(&off, "web-1").unwrap().load.disk_allocated.is_some(),
+        "still on the disk"
+    );
+    keeper.end().await.unwrap();
+    drop(core);
+
+    bench.settings.disk_reserve = 1 << 50;
+    let core = bench.core().await;
+    let _keeper = Keeper::start(&core, KeeperKind::Tui);
+    let alice = core.sign_in(LOCAL, "alice", PASSWORD).await.unwrap().ctx;
+    let refused = act(&core, &alice, vm, Action::Start).await;
+    assert_eq!(refused.state, OperationState::Failed);
+    let said = refused.error.unwrap();
+    assert!(
+        said.contains("MiB free of 512000 MiB") && said.contains("image gc"),
+        "{said}"
+    );
+    let (_, operation) = core.create_vm(&alice, small("web-2")).await.unwrap();
+    assert_eq!(
+        finish(&core, &alice, operation).await.state,
+        OperationState::Failed
+    );
+}

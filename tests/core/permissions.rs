@@ -9,6 +9,7 @@ use std::pin::Pin;
 use twarga::core::{Action, Core, Ctx, Error, Import, LogQuery, Opening, OperationQuery, StatementQuery};
 use twarga::model::{
     ConsoleId, ConsoleKind, Credits, OperationId, Preferences, RecordingId, RecordingMode, VmId,
+    WantedForward,
 };
 
 /// What carol owns: a machine with two recordings (one will be removed), and a console of hers.
@@ -129,6 +130,11 @@ const TABLE: &[Row] = &[
         [OUT, NO, NO, YES, YES],
     ),
     (
+        "networks",
+        ask!(core, ctx, it => core.networks(&ctx)),
+        [OUT, YES, YES, YES, YES],
+    ),
+    (
         "allowance",
         ask!(core, ctx, it => core.allowance(&ctx)),
         [OUT, YES, YES, YES, YES],
@@ -141,6 +147,17 @@ const TABLE: &[Row] = &[
     (
         "act",
         ask!(core, ctx, it => core.act(&ctx, it.vm, Action::Stop)),
+        [OUT, NONE, YES, NO, YES],
+    ),
+    // Here machines have addresses, so whoever may is refused for that.
+    (
+        "add_forwards",
+        ask!(core, ctx, it => core.add_forwards(&ctx, it.vm, forwards())),
+        [OUT, NONE, YES, NO, YES],
+    ),
+    (
+        "remove_forwards",
+        ask!(core, ctx, it => core.remove_forwards(&ctx, it.vm, forwards())),
         [OUT, NONE, YES, NO, YES],
     ),
     (
@@ -281,6 +298,10 @@ const TABLE: &[Row] = &[
         [YES, YES, YES, YES, YES],
     ),
 ];
+
+fn forwards() -> Vec<WantedForward> {
+    vec![WantedForward::parse("8080:80").unwrap()]
+}
 
 /// An import that ends at its id.
 fn taken_id() -> Import {

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 use twarga::hypervisor::{
-    Boot, Change, DomainSpec, DomainState, End, Error, Hypervisor, Mode, Network, Ownership, VolumeFormat,
-    VolumeSpec,
+    Boot, Change, DomainSpec, DomainState, End, Error, Forward, Hypervisor, Mode, Network, Ownership,
+    VolumeFormat, VolumeSpec,
 };
 use uuid::Uuid;
 
@@ -56,9 +56,9 @@ fn prepares(stage: &Stage<'_>) {
     assert!(host.cpus > 0 && host.memory_mib > 0, "{host:?}");
     assert!(!host.uuid.is_nil() && !host.version.is_empty(), "{host:?}");
     assert_eq!(hypervisor.host().unwrap(), host, "the host stays the host");
-    hypervisor.prepare().unwrap();
+    hypervisor.prepare("default").unwrap();
     assert_eq!(
-        hypervisor.prepare().unwrap(),
+        hypervisor.prepare("default").unwrap(),
         Vec::<String>::new(),
         "the second time nothing is left to do"
     );
@@ -316,11 +316,11 @@ fn serves_its_guest(stage: &Stage<'_>, guest: &DomainSpec, heard: &Heard) {
             Ok(Vec::new()),
             "nobody can reach it directly"
         );
-        hypervisor.forward_ssh(guest.uuid, 22022).unwrap();
-        hypervisor.forward_ssh(guest.uuid, 22022).unwrap();
+        hypervisor.forward(guest.uuid, Forward::ssh(22022)).unwrap();
+        hypervisor.forward(guest.uuid, Forward::ssh(22022)).unwrap();
         return;
     }
-    let refused = hypervisor.forward_ssh(guest.uuid, 22022);
+    let refused = hypervisor.forward(guest.uuid, Forward::ssh(22022));
     assert!(matches!(refused, Err(Error::Unsupported(_))), "{refused:?}");
     let addresses = heard.until("an address is known", stage.patience, || {
         hypervisor

@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use twarga::core::{
-    Action, DomainState, Foreign, Health, KeeperKind, Keeping, Load, Machine, Purse, View, vms::Allowance,
+    Action, DomainState, Foreign, Health, KeeperKind, Keeping, Load, Machine, Mode, Purse, View,
+    vms::Allowance,
 };
 use twarga::front::tui::{Entered, Permit};
 use twarga::model::limits::Usage;
@@ -56,6 +57,11 @@ pub fn somebody(role: Role) -> Entered {
                 };
                 Some(refused.to_owned())
             }),
+            forward: Arc::new(move |_, mode| match mode {
+                _ if reads_only => Some("only its owner or an admin may".to_owned()),
+                Some(Mode::Session) => None,
+                _ => Some("every port of it can be reached at its address".to_owned()),
+            }),
             create: reads_only.then(|| "an auditor changes nothing".to_owned()),
             pull: reads_only.then(|| "an auditor changes nothing".to_owned()),
             images: (role != Role::Admin).then(|| "only an admin may".to_owned()),
@@ -84,6 +90,7 @@ pub fn vm(id: i64, name: &str, status: VmStatus) -> Machine {
                 source: AddressSource::Lease,
             }),
             ssh_port: None,
+            network: None,
             created_at: ago(400_000),
             started_at: running.then(|| ago(266_400)),
         },
@@ -92,6 +99,7 @@ pub fn vm(id: i64, name: &str, status: VmStatus) -> Machine {
         reason: None,
         load: if running { load(41.0) } else { Load::default() },
         operation: None,
+        forwards: Vec::new(),
     }
 }
 
@@ -314,6 +322,7 @@ pub fn catalogue() -> (Vec<Image>, Allowance) {
     (
         images,
         Allowance {
+            networks: Vec::new(),
             limits: Limits::default(),
             usage: Usage {
                 vms: 2,

@@ -13,6 +13,7 @@ mod images;
 mod machines;
 #[cfg(test)]
 mod people;
+mod ports;
 #[cfg(test)]
 mod program;
 #[cfg(test)]

@@ -134,7 +134,7 @@ fn network_of(uri: &str, probe: &Probe, name: &str) -> Check {
         Standing::Absent => Check::bad(
             NAME,
             format!("`{name}` is not defined"),
-            format!("define it (`virsh -c {uri} net-define FILE`) or set hypervisor.network"),
+            format!("define it (`virsh -c {uri} net-define FILE`) or set network.default"),
         ),
     }
 }

@@ -26,12 +26,14 @@ struct Run {
 }
 
 impl Meter {
-    /// Takes one snapshot's domains and gives the load of each that is running.
+    /// Takes one snapshot's domains and gives the load of each; of one that is off, what its disk takes.
     pub fn measure(&mut self, domains: &[Domain], at: Instant) -> HashMap<Uuid, Load> {
         let mut runs = HashMap::with_capacity(domains.len());
         let mut loads = HashMap::with_capacity(domains.len());
         for domain in domains {
             if matches!(domain.state, DomainState::Off | DomainState::Crashed) {
+                // Only what lies on the disk.
+                loads.insert(domain.uuid, levels(&domain.counters));
                 continue;
             }
             let run = match self.runs.remove(&domain.uuid) {

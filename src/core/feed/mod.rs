@@ -14,7 +14,7 @@ pub(super) use view::status;
 
 use super::{Core, Ctx, Purse, Result};
 use crate::hypervisor::{DomainState, Host};
-use crate::model::{Operation, Prices, Role, Vm, VmStatus};
+use crate::model::{KeptForward, Operation, Prices, Role, Vm, VmStatus};
 use crate::store::KeeperKind;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -98,6 +98,8 @@ pub struct Machine {
     pub load: Load,
     /// The operation that is not final, if any.
     pub operation: Option<Operation>,
+    /// Its forwarded ports beside SSH's, by guest's port.
+    pub forwards: Vec<KeptForward>,
 }
 
 /// A domain that twarga did not make.

@@ -1,13 +1,14 @@
-//! What of the truth comes from the database.
+//! What of the truth comes from the database, in one view.
 
 use crate::core::Result;
-use crate::model::{Credits, Operation, UserId, Vm};
+use crate::model::{Credits, KeptForward, Operation, UserId, Vm, VmId};
 use crate::store::{EventQuery, KeeperRow, OperationFilter, Reader};
 use std::collections::HashMap;
 
 /// What the database knows.
-pub struct Rows {
+pub(super) struct Rows {
     pub vms: Vec<Vm>,
+    pub forwards: HashMap<VmId, Vec<KeptForward>>,
     pub names: HashMap<UserId, String>,
     pub operations: Vec<Operation>,
     pub keeper: Option<KeeperRow>,
@@ -29,8 +30,13 @@ impl Rows {
             limit: 1,
             ..EventQuery::default()
         })?;
+        let mut forwards: HashMap<VmId, Vec<KeptForward>> = HashMap::new();
+        for kept in reader.forwards()? {
+            forwards.entry(kept.vm).or_default().push(kept);
+        }
         Ok(Self {
             vms: reader.vms()?,
+            forwards,
             names: reader
                 .users()?
                 .into_iter()

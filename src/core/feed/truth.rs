@@ -5,7 +5,7 @@ use super::rows::Rows;
 use super::{Health, Keeping, Load};
 use crate::core::{Core, Error, Inner, Result};
 use crate::hypervisor::{self, Change, Domain, Host, Lane, Snapshot};
-use crate::model::{Credits, Operation, Prices, UserId, Vm};
+use crate::model::{Credits, KeptForward, Operation, Prices, UserId, Vm, VmId};
 use crate::store::{Epoch, KeeperRow};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashMap};
@@ -38,6 +38,8 @@ pub struct Truth {
     pub looked_at_boot: Option<i64>,
     pub keeping: Keeping,
     pub vms: Vec<Vm>,
+    /// Forwarded ports, by machine.
+    pub forwards: HashMap<VmId, Vec<KeptForward>>,
     pub names: HashMap<UserId, String>,
     pub domains: HashMap<Uuid, Domain>,
     pub loads: HashMap<Uuid, Load>,
@@ -85,6 +87,7 @@ impl World {
             looked_at_boot: None,
             keeping: Keeping::Nobody,
             vms: Vec::new(),
+            forwards: HashMap::new(),
             names: HashMap::new(),
             domains: HashMap::new(),
             loads: HashMap::new(),
@@ -335,6 +338,7 @@ async fn look_at_store(core: &Core) -> Result<()> {
     let now = core.now();
     core.world().modify(|truth| {
         truth.vms = rows.vms;
+        truth.forwards = rows.forwards;
         truth.names = rows.names;
         truth.operations = rows.operations;
         truth.last_event = rows.last_event;

@@ -76,22 +76,32 @@ fn machine(truth: &Truth, vm: &Vm, operation: Option<&Operation>) -> Machine {
     // A guest that never became ready is in error and runs all the same.
     let on =
         matches!(status, VmStatus::Running | VmStatus::Paused | VmStatus::Pending) || vm.unready.is_some();
+    let mut vm = vm.clone();
+    // The row is settled a moment later: nobody is to try an address that somebody else may get next.
+    vm.address = vm.address.filter(|_| on);
     Machine {
         owner: truth
             .names
             .get(&vm.owner)
             .cloned()
             .unwrap_or_else(|| format!("user {}", vm.owner)),
-        vm: vm.clone(),
         status,
         reason,
-        load: truth
-            .loads
-            .get(&vm.uuid)
-            .filter(|_| on)
-            .cloned()
-            .unwrap_or_else(Load::default),
+        load: load(truth.loads.get(&vm.uuid), on),
         operation: operation.cloned(),
+        forwards: truth.forwards.get(&vm.id).cloned().unwrap_or_default(),
+        vm,
+    }
+}
+
+/// What a machine does; of one that is off, what its disk takes.
+fn load(load: Option<&Load>, on: bool) -> Load {
+    match load {
+        Some(load) if on => load.clone(),
+        off => Load {
+            disk_allocated: off.and_then(|it| it.disk_allocated),
+            ..Load::default()
+        },
     }
 }
 
@@ -126,7 +136,7 @@ pub fn status(vm: &Vm, domain: Option<DomainState>) -> (VmStatus, Option<String>
         DomainState::ShuttingDown => (VmStatus::Running, Some("the guest is shutting down".to_owned())),
         DomainState::Paused => (VmStatus::Paused, None),
         DomainState::PausedOnError => {
-            let reason = "QEMU paused it because its disk is full or failed; make room, then resume it";
+            let reason = "disk full: QEMU paused it because the host's disk is full or failed; make room on the host, then resume it";
             (VmStatus::Paused, Some(reason.to_owned()))
         }
         DomainState::Off => (VmStatus::Stopped, None),

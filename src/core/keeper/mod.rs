@@ -6,6 +6,7 @@
 
 mod bill;
 mod execute;
+mod forwards;
 mod leftovers;
 mod lock;
 mod reconcile;

@@ -2,21 +2,22 @@
 //! status, run, start time and address. Changes from outside become events; nothing is ever
 //! deleted here.
 
+use super::forwards::Told;
 use crate::core::feed::status;
 use crate::core::{Core, Result};
-use crate::hypervisor::{Domain, DomainState, Lane, Mode};
+use crate::hypervisor::{Domain, DomainState, Lane};
 use crate::model::vm::Address;
 use crate::model::{EventType, NewEvent, Severity, Vm, VmId, VmStatus};
 use crate::store::{Epoch, Writer};
 use jiff::Timestamp;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 /// How long one look at a domain may take.
-const LOOK_DEADLINE: Duration = Duration::from_secs(5);
+pub(super) const LOOK_DEADLINE: Duration = Duration::from_secs(5);
 /// An address that is known is asked for again after this, one that is not after a tenth of it.
 const ADDRESS_AGE: Duration = Duration::from_secs(30);
 /// Looks at addresses in one round, so that many machines do not make one round long.
@@ -25,10 +26,10 @@ const ADDRESSES_AT_ONCE: usize = 50;
 /// Runs until `ending` turns true.
 pub async fn run(core: Core, epoch: Epoch, mut ending: watch::Receiver<bool>) {
     let mut truth = core.world().subscribe();
-    let mut asked: HashMap<Uuid, Instant> = HashMap::new();
+    let mut memory = Memory::default();
     loop {
         tokio::select! {
-            settled = settle_all(&core, epoch, &mut asked) => if let Err(error) = settled {
+            settled = settle_all(&core, epoch, &mut memory) => if let Err(error) = settled {
                 tracing::warn!(%error, "cannot settle machines with libvirt");
             },
             // In the middle, too: each machine is settled in a transaction of its own, and a round
@@ -42,12 +43,25 @@ pub async fn run(core: Core, epoch: Epoch, mut ending: watch::Receiver<bool>) {
     }
 }
 
-async fn settle_all(core: &Core, epoch: Epoch, asked: &mut HashMap<Uuid, Instant>) -> Result<()> {
+/// What was asked and told before.
+#[derive(Default)]
+struct Memory {
+    /// When each guest's address was asked for.
+    asked: HashMap<Uuid, Instant>,
+    told: Told,
+    /// Guests whose address was asked for and that showed none.
+    silent: HashSet<Uuid>,
+}
+
+async fn settle_all(core: &Core, epoch: Epoch, memory: &mut Memory) -> Result<()> {
     let truth = core.world().now();
     let Some(looked_at) = truth.looked_at else {
         return Ok(());
     };
+    let Memory { asked, told, silent } = memory;
+    silent.retain(|uuid| truth.domains.contains_key(uuid));
     asked.retain(|uuid, _| truth.domains.contains_key(uuid));
+    told.retain(&truth);
     let mut questions = ADDRESSES_AT_ONCE;
     for vm in &truth.vms {
         let busy = truth
@@ -73,21 +87,15 @@ async fn settle_all(core: &Core, epoch: Epoch, asked: &mut HashMap<Uuid, Instant
             let due = due && questions > 0 && domain.state == DomainState::Running;
             // A domain shows before its QEMU does, which knows when it was started.
             let timeless = due && domain.run.is_some() && vm.started_at.is_none();
-            settle_run(
-                core,
-                epoch,
-                (vm, domain),
-                Doubt {
-                    busy,
-                    timeless,
-                    looked_at,
-                },
-            )
-            .await?;
+            let doubt = Doubt { timeless, looked_at };
+            settle_run(core, epoch, (vm, domain), doubt).await?;
+            if !busy {
+                told.settle(core, epoch, &truth, (vm, domain)).await?;
+            }
             if due {
                 questions -= 1;
                 asked.insert(vm.uuid, Instant::now());
-                settle_address(core, epoch, vm).await?;
+                settle_address(core, epoch, vm, silent).await?;
             }
         }
     }
@@ -142,8 +150,6 @@ fn is_idle(writer: &Writer<'_>, id: VmId, looked_at: Timestamp) -> Result<bool> 
 
 /// What is not certain about a machine's run.
 struct Doubt {
-    /// An operation is at work on the machine.
-    busy: bool,
     /// Nobody knows yet when the run began, and it may be asked again.
     timeless: bool,
     /// When the domain was looked at.
@@ -162,9 +168,6 @@ async fn settle_run(core: &Core, epoch: Epoch, (vm, domain): (&Vm, &Domain), dou
         return Ok(());
     }
     let (uuid, run) = (vm.uuid, domain.run);
-    if another && run.is_some() && !doubt.busy {
-        forward_again(core, vm).await;
-    }
     let started_at = match run {
         Some(_) => {
             let asked = core
@@ -199,39 +202,24 @@ async fn settle_run(core: &Core, epoch: Epoch, (vm, domain): (&Vm, &Domain), dou
     .await
 }
 
-/// Session mode: a machine that was started behind twarga's back has lost its forwarded port.
-/// What starts it through twarga forwards it by itself.
-async fn forward_again(core: &Core, vm: &Vm) {
-    let session = core
-        .world()
-        .now()
-        .host
-        .as_ref()
-        .is_some_and(|host| host.mode == Mode::Session);
-    let Some(port) = vm.ssh_port.filter(|_| session) else {
-        return;
-    };
-    let uuid = vm.uuid;
-    let forwarded = core
-        .hypervisor()
-        .call(Lane::Act, "forward a port", LOOK_DEADLINE, move |it| {
-            it.forward_ssh(uuid, port)
-        });
-    if let Err(error) = forwarded.await {
-        tracing::warn!(vm = vm.id.0, port, %error, "the machine's SSH port cannot be forwarded");
-    }
-}
-
-/// Notes the guest's address; a running guest that shows none keeps its last one.
-async fn settle_address(core: &Core, epoch: Epoch, vm: &Vm) -> Result<()> {
+/// Notes the guest's address. One that shows none twice in a row has none any more; where nobody could
+/// be asked, the last one stays.
+async fn settle_address(core: &Core, epoch: Epoch, vm: &Vm, silent: &mut HashSet<Uuid>) -> Result<()> {
     let (id, uuid) = (vm.id, vm.uuid);
     let asked = core
         .hypervisor()
         .call(Lane::Act, "ask for addresses", LOOK_DEADLINE, move |it| {
             it.addresses(uuid)
         });
-    let best: Option<Address> = asked.await.ok().and_then(|addresses| addresses.first().copied());
-    if best.is_none() || best == vm.address {
+    let Ok(addresses) = asked.await else {
+        return Ok(());
+    };
+    let best: Option<Address> = addresses.first().copied();
+    let again = match best {
+        Some(_) => !silent.remove(&uuid),
+        None => !silent.insert(uuid),
+    };
+    if best == vm.address || (best.is_none() && !again) {
         return Ok(());
     }
     core.write_as_keeper(epoch, move |writer| Ok(writer.set_vm_address(id, best)?))

@@ -3,7 +3,7 @@
 use super::files::Files;
 use super::power::settle_ready;
 use super::ready::Ready;
-use super::steps::{PowerOn, Prepare, machine, remove};
+use super::steps::{PowerOn, Prepare, machine, network_of, remove};
 use crate::core::credits::refund_creation;
 use crate::core::images::Source;
 use crate::core::operations::{Job, Plan, Recovery, Step, Stop, Work};
@@ -32,7 +32,14 @@ pub struct Input {
 /// row. But a machine whose guest never becomes ready is kept, in error.
 pub static PLAN: Plan = Plan {
     steps: &[
-        &Reserve, &Prepare, &Image, &Disk, &SeedDisk, &Define, &PowerOn, &Ready,
+        &Reserve,
+        &Prepare { room: true },
+        &Image,
+        &Disk,
+        &SeedDisk,
+        &Define,
+        &PowerOn,
+        &Ready,
     ],
     recovery: Recovery::Backward,
     settle: settle_created,
@@ -207,7 +214,7 @@ impl Step for Define {
             let files = Files::of(&vm);
             let network = match job.host()?.mode {
                 Mode::Session => Network::User,
-                Mode::System | Mode::Simulated => Network::Libvirt(job.core().settings().network.clone()),
+                Mode::System | Mode::Simulated => Network::Libvirt(network_of(job, &vm)),
             };
             let spec = DomainSpec {
                 uuid: vm.uuid,

@@ -1,13 +1,16 @@
 //! Machines: asking for one, acting on one, destroying one. What is asked for here is checked,
 //! written down as an operation with its intent, and done by the keeper.
 
+mod action;
 mod create;
 mod destroy;
 mod files;
+pub(super) mod forwards;
 mod power;
 mod provision;
 mod ready;
 mod request;
+mod room;
 mod steps;
 
 use super::operations::Plan;
@@ -16,72 +19,18 @@ use super::{Core, Ctx, Error, Machine, Result, credits, images, log};
 use crate::hypervisor::{DomainState, Lane};
 use crate::model::limits::Usage;
 use crate::model::{
-    Field, FieldError, Image, Limits, OperationId, OperationKind, User, UserId, Vm, VmId, VmStatus, text,
+    Field, FieldError, Image, Limits, NetworkChoice, OperationId, OperationKind, User, UserId, Vm, VmId,
+    VmStatus, text,
 };
 use crate::store::{NewOperation, NewVm, Reader, Writer};
+pub use action::Action;
 pub(super) use files::Files;
+pub use forwards::{forward_refusal, reachable_anyway};
 pub use request::NewMachine;
 use serde_json::Value;
 use std::time::Duration;
 pub(super) use steps::take_out;
 use uuid::Uuid;
-
-/// What can be done to a machine that exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// Power on.
-    Start,
-    /// Ask the guest to power off; the operation fails with a hint at `Kill` if it does not.
-    Stop,
-    /// Cut the power.
-    Kill,
-    /// Power off and on again.
-    Restart,
-    /// Halt its processors.
-    Pause,
-    /// Let them go on.
-    Resume,
-    /// Remove it and everything it has.
-    Destroy,
-}
-
-impl Action {
-    /// Every action.
-    pub const ALL: [Action; 7] = [
-        Self::Start,
-        Self::Stop,
-        Self::Kill,
-        Self::Restart,
-        Self::Pause,
-        Self::Resume,
-        Self::Destroy,
-    ];
-
-    /// The word for it.
-    pub fn verb(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::Kill => "force off",
-            Self::Restart => "restart",
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-            Self::Destroy => "destroy",
-        }
-    }
-
-    fn kind(self) -> OperationKind {
-        match self {
-            Self::Start => OperationKind::Start,
-            Self::Stop => OperationKind::Stop,
-            Self::Kill => OperationKind::Kill,
-            Self::Restart => OperationKind::Restart,
-            Self::Pause => OperationKind::Pause,
-            Self::Resume => OperationKind::Resume,
-            Self::Destroy => OperationKind::Destroy,
-        }
-    }
-}
 
 /// How long an action waits for a fresh look before it goes by the last one.
 const LOOK_DEADLINE: Duration = Duration::from_secs(2);
@@ -95,6 +44,8 @@ pub struct Allowance {
     pub usage: Usage,
     /// How many SSH keys the user has, all of which go into a new machine.
     pub ssh_keys: u64,
+    /// Networks to choose from; none in session mode, or where libvirt does not answer in time.
+    pub networks: Vec<NetworkChoice>,
 }
 
 /// Why an action on a machine is refused now, for a greyed key; `None` if it is not. Pure: the
@@ -185,8 +136,16 @@ impl Core {
     /// [`Error::NotSignedIn`], the database's.
     pub async fn allowance(&self, ctx: &Ctx) -> Result<Allowance> {
         let limits = self.settings().limits.clone();
+        let networks = match self.networks(ctx).await {
+            Err(Error::Hypervisor(error)) => {
+                tracing::warn!(%error, "networks cannot be listed");
+                Vec::new()
+            }
+            networks => networks?,
+        };
         self.inspect(ctx, move |reader, actor| {
             Ok(Allowance {
+                networks,
                 limits,
                 usage: reader.usage(actor.id)?,
                 ssh_keys: reader.count_ssh_keys(actor.id)?,
@@ -200,7 +159,7 @@ impl Core {
     /// # Errors
     /// [`Error::Invalid`] with every field that was refused, [`Error::NotPermitted`].
     pub async fn create_vm(&self, ctx: &Ctx, machine: NewMachine) -> Result<(VmId, OperationId)> {
-        let checked = self.check_request(machine).await?;
+        let checked = self.check_request(ctx, machine).await?;
         let (limits, prices) = (self.settings().limits.clone(), self.settings().credits.clone());
         self.change(
             ctx,

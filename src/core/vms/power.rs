@@ -9,7 +9,7 @@ use crate::store::{self, Writer};
 
 /// On.
 pub static START: Plan = Plan {
-    steps: &[&Prepare, &PowerOn, &Ready],
+    steps: &[&Prepare { room: true }, &PowerOn, &Ready],
     recovery: Recovery::Backward,
     settle: settle_ready,
 };
@@ -30,7 +30,7 @@ pub static KILL: Plan = Plan {
 
 /// Off and on again. A guest that does not power off runs on, and the operation says so.
 pub static RESTART: Plan = Plan {
-    steps: &[&ShutDown, &Prepare, &PowerOn, &Ready],
+    steps: &[&ShutDown, &Prepare { room: false }, &PowerOn, &Ready],
     recovery: Recovery::Backward,
     settle: settle_ready,
 };

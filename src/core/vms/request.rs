@@ -2,7 +2,7 @@
 
 use super::provision;
 use crate::core::images::{self, Source};
-use crate::core::{Core, Error, Result, auth};
+use crate::core::{Core, Ctx, Error, Result, auth};
 use crate::model::{Field, FieldError, Image, Limits, Provision, VmName, VmRequest, ssh_key, text};
 
 /// Most keys of one machine.
@@ -33,6 +33,8 @@ pub struct NewMachine {
     pub without_own_keys: bool,
     /// What else its first boot does.
     pub provision: Provision,
+    /// Name of a libvirt network; empty takes the configured one.
+    pub network: String,
 }
 
 impl std::fmt::Debug for NewMachine {
@@ -83,7 +85,8 @@ pub struct Checked {
 
 impl Core {
     /// Checks everything that can be checked without a transaction.
-    pub(super) async fn check_request(&self, machine: NewMachine) -> Result<Checked> {
+    pub(super) async fn check_request(&self, ctx: &Ctx, machine: NewMachine) -> Result<Checked> {
+        let network = self.network_for(ctx, &machine.network).await?;
         let (limits, catalogue) = (self.settings().limits.clone(), self.catalogue());
         self.crunch(move || {
             let images = catalogue.images();
@@ -118,6 +121,7 @@ impl Core {
                     password_hash,
                     ssh_keys,
                     provision: machine.provision,
+                    network,
                 },
                 source,
                 own_keys: !machine.without_own_keys,

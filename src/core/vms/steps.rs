@@ -1,10 +1,11 @@
 //! Steps that several operations on machines share.
 
 use super::files::Files;
+use super::forwards;
 use crate::core::Error;
 use crate::core::consoles::tail;
 use crate::core::operations::{Job, Step, Stop, Work};
-use crate::hypervisor::{self, DomainState, Hypervisor, Mode};
+use crate::hypervisor::{self, DomainState, Forward, Hypervisor, Mode};
 use crate::model::Vm;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -27,8 +28,18 @@ pub async fn machine(job: &Job) -> Result<Vm, Stop> {
     })
 }
 
-/// Pool and network are ready.
-pub struct Prepare;
+/// A machine's libvirt network.
+pub fn network_of(job: &Job, vm: &Vm) -> String {
+    vm.network
+        .clone()
+        .unwrap_or_else(|| job.core().settings().network.default.clone())
+}
+
+/// Pool and network are ready, and the pool has room for what a guest will write.
+pub struct Prepare {
+    /// Whether the room counts: a guest that ran until now needs none anew.
+    pub room: bool,
+}
 
 impl Step for Prepare {
     fn name(&self) -> &'static str {
@@ -37,9 +48,16 @@ impl Step for Prepare {
 
     fn run<'a>(&'a self, job: &'a Job) -> Work<'a, Value> {
         Box::pin(async move {
-            let changed = job.call("prepare pool and network", |it| it.prepare()).await?;
+            let network = network_of(job, &machine(job).await?);
+            let changed = job
+                .call("prepare pool and network", move |it| it.prepare(&network))
+                .await?;
             if !changed.is_empty() {
                 job.remark(changed.join("; "));
+            }
+            if self.room {
+                let space = job.call("ask for room", |it| it.pool_space()).await?;
+                super::room::check(space, job.core().settings().disk_reserve)?;
             }
             Ok(Value::Null)
         })
@@ -74,10 +92,17 @@ impl Step for PowerOn {
                 };
                 job.note(json!({ "started": !was_on, "log": log })).await?;
             }
+            if job.noted()["started"] == json!(true) {
+                // What the last run was reached at may be somebody else's by now.
+                let id = vm.id;
+                job.write(move |writer| Ok(writer.set_vm_address(id, None)?))
+                    .await?;
+            }
             job.call("start a domain", move |it| it.start(uuid)).await?;
             note_start(job, &vm, job.noted()["started"] == json!(true)).await?;
             if job.host()?.mode == Mode::Session {
                 forward(job, &vm).await?;
+                forwards::apply(job, &vm).await?;
             }
             Ok(job.noted())
         })
@@ -131,7 +156,7 @@ async fn off(job: &Job, uuid: uuid::Uuid) -> Result<(), Stop> {
 async fn forward(job: &Job, vm: &Vm) -> Result<(), Stop> {
     let (uuid, id) = (vm.uuid, vm.id);
     let (first, last) = job.core().settings().forward_ports;
-    let taken = job.core().read(|reader| Ok(reader.ssh_ports()?)).await?;
+    let taken = job.core().read(|reader| Ok(reader.forwarded_ports()?)).await?;
     let others = (first..=last).filter(|port| !taken.contains(port));
     for port in vm.ssh_port.into_iter().chain(others) {
         if Some(port) != vm.ssh_port {
@@ -143,7 +168,7 @@ async fn forward(job: &Job, vm: &Vm) -> Result<(), Stop> {
             }
         }
         match job
-            .call("forward a port", move |it| it.forward_ssh(uuid, port))
+            .call("forward a port", move |it| it.forward(uuid, Forward::ssh(port)))
             .await
         {
             Ok(()) => {

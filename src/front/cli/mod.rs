@@ -12,9 +12,11 @@ mod doctor;
 mod event;
 pub mod failure;
 mod files;
+mod forward;
 mod generate;
 mod image;
 mod key;
+mod network;
 mod operation;
 pub mod output;
 mod progress;
@@ -98,6 +100,7 @@ pub async fn run(cli: &mut Cli, command: Command) -> Result<(), Failure> {
         Command::Op(command) => operation::run(cli, command).await,
         Command::Key(command) => key::run(cli, command).await,
         Command::Credits(command) => credits::run(cli, command).await,
+        Command::Network(command) => network::run(cli, command).await,
         Command::Image(command) => image::run(cli, command).await,
         Command::Event(command) => event::list(cli, command).await,
         Command::Audit(arguments::AuditCommand::Verify) => event::verify(cli).await,

@@ -6,13 +6,16 @@
 
 mod consoles;
 mod credits;
+mod forward;
 mod image;
 mod key;
+mod network;
 
 pub(super) use consoles::{CONSOLE_HELP, RECORDING_HELP, idle};
 pub use consoles::{ConsoleShape, EndedShape, RecordShape, RecordingShape, RemovedShape};
 pub use credits::{AdjustedShape, EntryShape, LedgerShape, PurseShape};
 pub(super) use credits::{ENTRY_HELP, LEDGER_HELP, PURSE_HELP};
+pub use forward::ForwardShape;
 pub(super) use image::{
     CLEANED_HELP, IMAGE_HELP, LOCAL_IMAGE_HELP, PULLED_IMAGE_HELP, REMOVED_IMAGE_HELP, TRIED_HELP,
     VERIFIED_IMAGE_HELP,
@@ -22,6 +25,8 @@ pub use image::{
 };
 pub(super) use key::{KEY_HELP, REMOVED_KEY_HELP};
 pub use key::{KeyShape, RemovedKeyShape};
+pub(super) use network::NETWORK_HELP;
+pub use network::NetworkShape;
 
 use crate::core::doctor::Check;
 use crate::core::log::ChainReport;
@@ -55,6 +60,10 @@ pub struct MachineShape {
     cpu_percent: Option<f32>,
     memory_percent: Option<f32>,
     operation: Option<i64>,
+    forwards: Vec<ForwardShape>,
+    ip_source: Option<&'static str>,
+    network: Option<String>,
+    disk_allocated: Option<u64>,
 }
 
 pub(super) const MACHINE_HELP: &str = "\
@@ -62,7 +71,10 @@ JSON: a machine (`list`: an array of them) has
   name, user_id, os_type (its image), ram (MiB), cpu, disk (GiB),
   status (pending|running|paused|stopped|error|destroying), ip, created_at, uptime (seconds),
   id, uuid, owner, image, guest_user, ssh_port (on 127.0.0.1, session mode), reason, started_at,
-  cpu_percent, memory_percent, operation (the number of the one at work)
+  cpu_percent, memory_percent, operation (the number of the one at work),
+  forwards (as `vm forward` has them), ip_source (lease|agent|arp),
+  network (null: the configured one, or session mode's),
+  disk_allocated (bytes that its disk takes on the host)
 
 Where libvirt does not answer, the last known is printed and the exit code is 7.";
 
@@ -92,6 +104,10 @@ impl MachineShape {
             cpu_percent: machine.load.cpu_percent,
             memory_percent: machine.load.memory_percent,
             operation: machine.operation.as_ref().map(|operation| operation.id.0),
+            forwards: machine.forwards.iter().map(ForwardShape::from).collect(),
+            network: vm.network.as_deref().map(|it| visible(it).into_owned()),
+            ip_source: vm.address.map(|address| address.source.as_str()),
+            disk_allocated: machine.load.disk_allocated,
         }
     }
 }

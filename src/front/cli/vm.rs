@@ -30,6 +30,7 @@ pub async fn run(cli: &mut Cli, command: VmCommand) -> Result<(), Failure> {
         VmCommand::Restart(which) => act(cli, &ctx, which, Action::Restart).await,
         VmCommand::Pause(which) => act(cli, &ctx, which, Action::Pause).await,
         VmCommand::Resume(which) => act(cli, &ctx, which, Action::Resume).await,
+        VmCommand::Forward(arguments) => super::forward::run(cli, &ctx, arguments).await,
         VmCommand::Destroy { act: which, yes } => destroy(cli, &ctx, which, yes).await,
     }
 }
@@ -157,9 +158,12 @@ fn describe(page: &mut Page, machine: &Machine, now: jiff::Timestamp) {
                 vm.vcpus, vm.memory_mib, vm.disk_gib
             ),
         ),
+        ("on the host", allocated(machine)),
         ("cpu", percent(machine.load.cpu_percent)),
         ("memory", percent(machine.load.memory_percent)),
-        ("address", reach(machine)),
+        ("network", vm.network.clone().unwrap_or_default()),
+        ("address", with_source(machine)),
+        ("forwards", forwards(machine)),
         ("sign in", sign_in(machine).unwrap_or_default()),
         ("up", shape::uptime(machine, now).map(span).unwrap_or_default()),
         ("created", moment(vm.created_at)),
@@ -173,6 +177,32 @@ fn describe(page: &mut Page, machine: &Machine, now: jiff::Timestamp) {
                 .unwrap_or_default(),
         ),
     ]);
+}
+
+/// Where its SSH answers, and how an address was learnt.
+fn with_source(machine: &Machine) -> String {
+    match machine.vm.address {
+        Some(address) => format!("{} (by {})", address.ip, address.source.as_str()),
+        None => reach(machine),
+    }
+}
+
+/// What the disk really takes: `0.2 of 10 GiB`.
+fn allocated(machine: &Machine) -> String {
+    let shown = machine.load.disk_allocated.map(|bytes| {
+        let gib = bytes as f64 / f64::from(1 << 30);
+        format!("{gib:.1} of {} GiB disk are taken", machine.vm.disk_gib)
+    });
+    shown.unwrap_or_default()
+}
+
+/// `8080:80, 5353:53/udp (another program …)`
+fn forwards(machine: &Machine) -> String {
+    let shown = machine.forwards.iter().map(|kept| match &kept.problem {
+        Some(problem) => format!("{} ({problem})", kept.forward),
+        None => kept.forward.to_string(),
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// The command that signs in to a machine that can be reached.
@@ -215,6 +245,7 @@ async fn create(cli: &mut Cli, ctx: &Ctx, wanted: CreateArguments) -> Result<(),
         ssh_keys,
         without_own_keys: wanted.no_keys,
         provision,
+        network: wanted.network.unwrap_or_default(),
     };
     let (vm, operation) = cli.core.create_vm(ctx, machine).await?;
     finish(cli, ctx, vm, operation, wanted.wait.waits()).await

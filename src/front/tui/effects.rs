@@ -315,6 +315,14 @@ impl Desk {
                 id,
                 result: core.cancel(&ctx, id).await,
             },
+            Effect::Forward { vm, name, wanted } => Reply::Forwarded {
+                name,
+                result: core.add_forwards(&ctx, vm, vec![wanted]).await,
+            },
+            Effect::TakeForwardBack { vm, name, wanted } => Reply::ForwardTakenBack {
+                name,
+                result: core.remove_forwards(&ctx, vm, vec![wanted]).await,
+            },
             Effect::LoadRecordings => Reply::Recordings(core.recordings(&ctx).await),
             Effect::Play(id) => Reply::Played(core.play(&ctx, id).await.map(Box::new)),
             Effect::RemoveRecording(id) => match core.remove_recording(&ctx, id).await {

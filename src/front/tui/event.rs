@@ -5,17 +5,17 @@
 //! carries out. Between the two stands `State::update`, which does neither IO nor waiting.
 
 use super::console::Words;
+pub use super::entered::{Entered, Permit, Rule, Secret};
 use crate::core::consoles::{End, Line, Played};
 use crate::core::{
-    Action, Allowance, Door, Error, LogQuery, Machine, NewMachine, Opening, OperationQuery, Result, View,
+    Action, Allowance, Door, Error, LogQuery, NewMachine, Opening, OperationQuery, Result, View,
 };
 use crate::model::{
-    ConsoleId, ConsoleKind, ConsoleSession, Event as LogEvent, Image, Operation, OperationId, Preferences,
-    Progress, Recording, RecordingId, Role, UserId, VmId,
+    ConsoleId, ConsoleSession, Event as LogEvent, Forward, Image, Operation, OperationId, Preferences,
+    Progress, Recording, RecordingId, VmId, WantedForward,
 };
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
-use std::fmt;
 use std::sync::Arc;
 
 /// Something that happened.
@@ -124,6 +124,20 @@ pub enum Reply {
     Consoles(Result<Vec<ConsoleSession>>),
     /// Consoles were ended: how many.
     ConsolesEnded(Result<usize>),
+    /// Ports were forwarded.
+    Forwarded {
+        /// The machine's name.
+        name: String,
+        /// Which, or why not.
+        result: Result<Vec<Forward>>,
+    },
+    /// Forwards were taken back.
+    ForwardTakenBack {
+        /// The machine's name.
+        name: String,
+        /// Which, or why not.
+        result: Result<Vec<Forward>>,
+    },
     /// Recordings were listed.
     Recordings(Result<Vec<Recording>>),
     /// A recording was read.
@@ -211,59 +225,6 @@ pub enum Slot {
     Machine(VmId),
     /// What has not been looked at: counted in the header.
     Unseen,
-}
-
-/// Who came in.
-#[derive(Clone, Debug)]
-pub struct Entered {
-    /// Their row.
-    pub user: UserId,
-    /// Their name.
-    pub name: String,
-    /// Their role at sign-in.
-    pub role: Role,
-    /// What they may do, as the core's pure rules say it.
-    pub permit: Permit,
-}
-
-/// Why an action on a machine is refused now, if it is.
-pub type Rule = Arc<dyn Fn(&Machine, Action) -> Option<String> + Send + Sync>;
-
-/// The core's pure rules for one user. The screen asks them to grey a key; it holds none itself,
-/// and never holds the user's `Ctx`.
-#[derive(Clone)]
-pub struct Permit {
-    /// Why an action on a machine is refused now.
-    pub act: Rule,
-    /// Why the user may not make machines.
-    pub create: Option<String>,
-    /// Why the user may not download images.
-    pub pull: Option<String>,
-    /// Why the user may not verify, remove and clean up images.
-    pub images: Option<String>,
-    /// Why a machine's console cannot be opened now.
-    pub console: ConsoleRule,
-}
-
-/// Why a machine's console cannot be opened now, if it cannot.
-pub type ConsoleRule = Arc<dyn Fn(&Machine, ConsoleKind) -> Option<String> + Send + Sync>;
-
-impl fmt::Debug for Permit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit")
-            .field("create", &self.create)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A password on its way to the core; its `Debug` shows nothing.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
 }
 
 /// Something the screen wants done.
@@ -361,6 +322,24 @@ pub enum Effect {
     LoadConsoles,
     /// End a console, wherever it is; all that may be ended if `None`.
     EndConsoles(Option<ConsoleId>),
+    /// Forward a port to a machine.
+    Forward {
+        /// Which.
+        vm: VmId,
+        /// Its name.
+        name: String,
+        /// The port.
+        wanted: WantedForward,
+    },
+    /// Take a forward of a machine back.
+    TakeForwardBack {
+        /// Which.
+        vm: VmId,
+        /// Its name.
+        name: String,
+        /// The forward.
+        wanted: WantedForward,
+    },
     /// List recordings.
     LoadRecordings,
     /// Read a recording.

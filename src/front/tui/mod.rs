@@ -12,6 +12,7 @@ pub mod console;
 mod door;
 mod draw;
 mod effects;
+mod entered;
 mod event;
 mod footer;
 mod header;

@@ -206,7 +206,8 @@ never_asked! {
     snapshot() -> Snapshot;
     started_at(domain: Uuid) -> Option<Timestamp>;
     ownership(domain: Uuid) -> Option<Ownership>;
-    prepare() -> Vec<String>;
+    prepare(network: &str) -> Vec<String>;
+    networks() -> Vec<NetworkInfo>;
     define(spec: &DomainSpec) -> ();
     undefine(domain: Uuid) -> ();
     start(domain: Uuid) -> ();
@@ -217,7 +218,9 @@ never_asked! {
     state(domain: Uuid) -> Option<DomainState>;
     addresses(domain: Uuid) -> Vec<Address>;
     agent_answers(domain: Uuid) -> bool;
-    forward_ssh(domain: Uuid, port: u16) -> ();
+    forward(domain: Uuid, forward: Forward) -> ();
+    unforward(domain: Uuid, forward: Forward) -> ();
+    is_port_free(protocol: Protocol, port: u16) -> bool;
     attach_console(domain: Uuid, takeover: bool) -> Console;
     volumes() -> Vec<Volume>;
     pool_space() -> PoolSpace;

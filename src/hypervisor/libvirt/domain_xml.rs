@@ -3,6 +3,7 @@
 //! Everything is explicit that libvirt or QEMU would otherwise guess, and everything is left out
 //! that nobody here uses: no graphics, no USB, no sound.
 
+use super::filter::Filter;
 use super::xml::{Element, Xml, document, element, empty, value};
 use crate::hypervisor::{Acceleration, Boot, DomainSpec, Network, Ownership, Result};
 use std::io;
@@ -29,7 +30,12 @@ pub(super) struct Paths {
 }
 
 /// The whole definition.
-pub(super) fn domain(spec: &DomainSpec, paths: &Paths, acceleration: Acceleration) -> Result<String> {
+pub(super) fn domain(
+    spec: &DomainSpec,
+    paths: &Paths,
+    acceleration: Acceleration,
+    filter: Option<&Filter>,
+) -> Result<String> {
     let kind = match acceleration {
         Acceleration::Kvm => "kvm",
         Acceleration::Emulation => "qemu",
@@ -57,7 +63,7 @@ pub(super) fn domain(spec: &DomainSpec, paths: &Paths, acceleration: Acceleratio
                 empty(xml, "suspend-to-mem", &[("enabled", "no")])?;
                 empty(xml, "suspend-to-disk", &[("enabled", "no")])
             })?;
-            element(xml, "devices", &[], |xml| devices(xml, spec, paths))
+            element(xml, "devices", &[], |xml| devices(xml, spec, (paths, filter)))
         })
     })
 }
@@ -144,7 +150,7 @@ fn clock(xml: &mut Xml) -> io::Result<()> {
     })
 }
 
-fn devices(xml: &mut Xml, spec: &DomainSpec, paths: &Paths) -> io::Result<()> {
+fn devices(xml: &mut Xml, spec: &DomainSpec, (paths, filter): (&Paths, Option<&Filter>)) -> io::Result<()> {
     disk(
         xml,
         &Disk {
@@ -164,7 +170,7 @@ fn devices(xml: &mut Xml, spec: &DomainSpec, paths: &Paths) -> io::Result<()> {
         },
     )?;
     empty(xml, "controller", &[("type", "usb"), ("model", "none")])?;
-    card(xml, spec)?;
+    card(xml, spec, filter)?;
     element(xml, "serial", &[("type", "pty")], |xml| {
         // What the guest says is kept from boot on, with nobody attached.
         empty(xml, "log", &[("file", &paths.log), ("append", "on")])?;
@@ -217,7 +223,7 @@ fn disk(xml: &mut Xml, disk: &Disk<'_>) -> io::Result<()> {
     })
 }
 
-fn card(xml: &mut Xml, spec: &DomainSpec) -> io::Result<()> {
+fn card(xml: &mut Xml, spec: &DomainSpec, filter: Option<&Filter>) -> io::Result<()> {
     let kind = match &spec.network {
         Network::Libvirt(_) => "network",
         Network::User => "user",
@@ -227,7 +233,8 @@ fn card(xml: &mut Xml, spec: &DomainSpec) -> io::Result<()> {
         if let Network::Libvirt(name) = &spec.network {
             empty(xml, "source", &[("network", name)])?;
         }
-        empty(xml, "model", &[("type", "virtio")])
+        empty(xml, "model", &[("type", "virtio")])?;
+        filter.map_or(Ok(()), |filter| filter.write(xml))
     })
 }
 

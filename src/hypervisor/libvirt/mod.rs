@@ -3,8 +3,7 @@
 //! [`Libvirt`] connects when first asked something, and again after the connection broke; everything
 //! below is told a connection that stands. One file per concern: `connection` and `events` are the
 //! line to libvirt, `lifecycle`, `stats`, `addresses`, `forward`, `uptime` and `console` are about
-//! domains,
-//! `pool`, `volumes` and `network` about what they need, `host` about where they run. XML is written
+//! domains, `pool`, `volumes`, `network` and `filter` about what they need, `host` about where they run. XML is written
 //! and read with quick-xml only (`xml`, `domain_xml`), and the few functions that `virt` lacks or
 //! gets wrong are in `ffi`, twarga's only unsafe code.
 //!
@@ -18,6 +17,7 @@ mod error;
 mod events;
 #[allow(unsafe_code, reason = "the one audited place")]
 mod ffi;
+mod filter;
 mod forward;
 mod host;
 mod lifecycle;
@@ -32,8 +32,9 @@ mod xml;
 pub use host::default_uri;
 
 use super::{
-    Address, Boot, Console, DomainSpec, DomainState, Error, Host, Hypervisor, Listener, Mode, Network,
-    OnBytes, Ownership, PoolSpace, Result, Snapshot, Volume, VolumePart, VolumeSpec,
+    Address, Boot, Console, DomainSpec, DomainState, Error, Forward, Host, Hypervisor, Listener, Mode,
+    Network, NetworkInfo, OnBytes, Ownership, PoolSpace, Protocol, Result, Snapshot, Volume, VolumePart,
+    VolumeSpec,
 };
 use connection::{Link, checked_name};
 use error::if_there;
@@ -69,8 +70,8 @@ pub struct Options {
     pub uri: String,
     /// How guests' processors are to run.
     pub accel: Accel,
-    /// System mode: the libvirt network of guests. `default` is made where it is missing.
-    pub network: String,
+    /// System mode: hold guests to their own addresses, where libvirt has the filter for it.
+    pub clean_traffic: bool,
     /// The storage pool.
     pub pool: String,
     /// The pool's folder, if it has to be made. System mode can do without (below libvirt's own
@@ -79,12 +80,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// twarga's own: network `default`, pool `twarga`, acceleration where it works.
+    /// twarga's own: pool `twarga`, acceleration where it works.
     pub fn at(uri: impl Into<String>) -> Self {
         Self {
             uri: uri.into(),
             accel: Accel::Auto,
-            network: "default".to_owned(),
+            clean_traffic: true,
             pool: "twarga".to_owned(),
             pool_dir: None,
         }
@@ -120,6 +121,14 @@ impl Libvirt {
     fn with_pool<T>(&self, work: impl FnOnce(&Connect, &StoragePool) -> Result<T>) -> Result<T> {
         self.link
             .with(|connect| work(connect, &pool::pool(connect, &self.options.pool)?))
+    }
+
+    fn in_session(&self) -> Result<()> {
+        if self.mode() == Mode::Session {
+            return Ok(());
+        }
+        let reason = "ports are forwarded in session mode only: elsewhere guests have addresses";
+        Err(Error::Unsupported(reason.to_owned()))
     }
 
     fn turn(&self, domain: Uuid, turn: Turn) -> Result<()> {
@@ -198,12 +207,19 @@ impl Hypervisor for Libvirt {
         self.link.with(|connect| lifecycle::ownership(connect, domain))
     }
 
-    fn prepare(&self) -> Result<Vec<String>> {
+    fn networks(&self) -> Result<Vec<NetworkInfo>> {
+        match self.mode() {
+            Mode::Session => Ok(Vec::new()),
+            Mode::System | Mode::Simulated => self.link.with(network::list),
+        }
+    }
+
+    fn prepare(&self, network: &str) -> Result<Vec<String>> {
         let (folder, mode) = self.pool_home()?;
         self.link.with(|connect| {
             let mut done = pool::prepare(connect, &self.options.pool, folder, mode)?;
             if self.mode() == Mode::System {
-                done.extend(network::prepare(connect, &self.options.network)?);
+                done.extend(network::prepare(connect, checked_name("network", network)?)?);
             }
             Ok(done)
         })
@@ -216,7 +232,12 @@ impl Hypervisor for Libvirt {
             tracing::debug!(name, "a user-mode network card on the system's libvirt");
         }
         self.with_pool(|connect, pool| {
-            let xml = domain_xml::domain(spec, &self.paths(pool, spec)?, acceleration)?;
+            let filter = match &spec.network {
+                Network::Libvirt(name) if self.options.clean_traffic => filter::of(connect, name)?,
+                Network::Libvirt(_) | Network::User => None,
+            };
+            let paths = self.paths(pool, spec)?;
+            let xml = domain_xml::domain(spec, &paths, acceleration, filter.as_ref())?;
             lifecycle::define(connect, spec.uuid, name, &xml)
         })
     }
@@ -264,12 +285,19 @@ impl Hypervisor for Libvirt {
             .with(|connect| addresses::agent_answers(connect, domain))
     }
 
-    fn forward_ssh(&self, domain: Uuid, port: u16) -> Result<()> {
-        if self.mode() != Mode::Session {
-            let reason = "ports are forwarded in session mode only: elsewhere guests have addresses";
-            return Err(Error::Unsupported(reason.to_owned()));
-        }
-        self.link.with(|connect| forward::ssh(connect, domain, port))
+    fn forward(&self, domain: Uuid, forward: Forward) -> Result<()> {
+        self.in_session()?;
+        self.link.with(|connect| forward::add(connect, domain, forward))
+    }
+
+    fn unforward(&self, domain: Uuid, forward: Forward) -> Result<()> {
+        self.in_session()?;
+        self.link
+            .with(|connect| forward::remove(connect, domain, forward))
+    }
+
+    fn is_port_free(&self, protocol: Protocol, port: u16) -> Result<bool> {
+        forward::is_free(protocol, port)
     }
 
     fn attach_console(&self, domain: Uuid, takeover: bool) -> Result<Console> {

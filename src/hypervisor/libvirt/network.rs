@@ -1,11 +1,13 @@
 //! System mode's network: libvirt's NAT network, made where a distribution has left it out.
 
-use super::error::{During, failed, if_there};
-use super::xml::{document, element, empty, find, value};
-use crate::hypervisor::{Error, Result};
+use super::error::{During, failed, if_there, is};
+use super::xml::{document, element, empty, find, first, value};
+use crate::hypervisor::{Error, NetworkInfo, NetworkKind, Result};
+use crate::model::text;
 use std::fs;
 use std::net::Ipv4Addr;
 use virt::connect::Connect;
+use virt::error::ErrorNumber;
 use virt::network::Network;
 
 /// The network that every libvirt documentation speaks of, and that many packages define.
@@ -41,11 +43,48 @@ pub(super) fn prepare(connect: &Connect, name: &str) -> Result<Vec<String>> {
         network.create().during("start", &object)?;
         done.push(format!("started {object}"));
     }
-    if !network.autostart().during("autostart of", &object)? {
+    // Whether somebody's own network comes up with the host is theirs to say.
+    if name == DEFAULT && !network.autostart().during("autostart of", &object)? {
         network.set_autostart(true).during("autostart of", &object)?;
         done.push(format!("{object} starts with libvirt from now on"));
     }
     Ok(done)
+}
+
+/// All networks, by name.
+pub(super) fn list(connect: &Connect) -> Result<Vec<NetworkInfo>> {
+    let found = connect.list_all_networks(0).during("list", "networks")?;
+    let mut networks = Vec::new();
+    for network in found {
+        let described = network
+            .name()
+            .and_then(|name| Ok((name, network.is_active()?, network.xml_desc(0)?)));
+        let (name, active, xml) = match described {
+            // Undefined between the two calls.
+            Err(error) if is(&error, ErrorNumber::NoNetwork) => continue,
+            described => described.during("describe", "a network")?,
+        };
+        networks.push(info(name, active, &xml)?);
+    }
+    networks.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(networks)
+}
+
+fn info(name: String, active: bool, xml: &str) -> Result<NetworkInfo> {
+    let object = named(&name);
+    let mode = first(&object, xml, &["network", "forward"])?;
+    // Without a mode libvirt takes NAT.
+    let mode = mode.map(|it| it.attribute("mode").unwrap_or("nat").to_owned());
+    let bridge = first(&object, xml, &["network", "bridge"])?;
+    let range = first(&object, xml, &["network", "ip", "dhcp", "range"])?;
+    let end = |which| range.as_ref()?.attribute(which)?.parse().ok();
+    Ok(NetworkInfo {
+        kind: NetworkKind::of_mode(mode.as_deref()),
+        active,
+        bridge: bridge.and_then(|it| it.attribute("name").map(|it| text::visible(it).into_owned())),
+        range: end("start").zip(end("end")),
+        name,
+    })
 }
 
 /// As libvirt's own `default.xml`, only that libvirt picks the next free bridge name.
@@ -127,7 +166,6 @@ fn routed(table: &str) -> Vec<Range> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hypervisor::libvirt::xml::first;
 
     const ROUTES: &str = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
         eth0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n\
@@ -161,6 +199,34 @@ mod tests {
         );
         assert_eq!(free_subnet(&[range("192.168.0.0", 16)]), None);
         assert_eq!(free_subnet(&[range("10.0.0.0", 8)]), Some(122));
+    }
+
+    #[test]
+    fn a_network_is_what_its_definition_says() {
+        let ours = info("default".to_owned(), true, &definition("default", 130).unwrap()).unwrap();
+        assert_eq!((ours.kind, ours.active), (NetworkKind::Nat, true));
+        let range = ours
+            .range
+            .map(|(first, last)| (first.to_string(), last.to_string()));
+        assert_eq!(
+            range,
+            Some(("192.168.130.2".to_owned(), "192.168.130.254".to_owned()))
+        );
+        let kind = |inside: &str| {
+            let xml = format!("<network><name>x</name>{inside}</network>");
+            info("x".to_owned(), false, &xml).unwrap().kind
+        };
+        assert_eq!(kind(""), NetworkKind::Isolated);
+        assert_eq!(kind("<forward/>"), NetworkKind::Nat);
+        assert_eq!(
+            kind("<forward mode='bridge'/><bridge name='br0'/>"),
+            NetworkKind::Bridge
+        );
+        assert_eq!(kind("<forward mode='open'/>"), NetworkKind::Routed);
+        assert_eq!(
+            kind("<forward mode='vepa'/>"),
+            NetworkKind::Other("vepa".to_owned())
+        );
     }
 
     #[test]

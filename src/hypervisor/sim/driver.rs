@@ -5,8 +5,9 @@ use super::console::Seat;
 use super::{Shared, Sim, World, outbox};
 use crate::hypervisor::console;
 use crate::hypervisor::{
-    Address, Boot, Console, DomainSpec, DomainState, Error, Host, Hypervisor, Listener, Mode, Network,
-    OnBytes, Ownership, PoolSpace, Result, Snapshot, Volume, VolumePart, VolumeSpec,
+    Address, Boot, Console, DomainSpec, DomainState, Error, Forward, Host, Hypervisor, Listener, Mode,
+    Network, NetworkInfo, OnBytes, Ownership, PoolSpace, Protocol, Result, Snapshot, Volume, VolumePart,
+    VolumeSpec,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -36,6 +37,16 @@ impl Sim {
     }
 }
 
+fn in_session(world: &World) -> Result<()> {
+    match world.script.host.mode {
+        Mode::Session => Ok(()),
+        Mode::System | Mode::Simulated => {
+            let reason = "ports are forwarded in session mode only";
+            Err(Error::Unsupported(reason.to_owned()))
+        }
+    }
+}
+
 impl Hypervisor for Sim {
     fn host(&self) -> Result<Host> {
         self.call(Call::Host, "", |world| Ok(world.script.host.clone()))
@@ -62,15 +73,24 @@ impl Hypervisor for Sim {
         })
     }
 
-    fn prepare(&self) -> Result<Vec<String>> {
-        self.call(Call::Prepare, "", |world| {
+    fn networks(&self) -> Result<Vec<NetworkInfo>> {
+        self.call(Call::Networks, "", |world| {
+            Ok(match world.script.host.mode {
+                Mode::Session => Vec::new(),
+                Mode::System | Mode::Simulated => world.networks.list(),
+            })
+        })
+    }
+
+    fn prepare(&self, network: &str) -> Result<Vec<String>> {
+        self.call(Call::Prepare, network, |world| {
             let mut changed = Vec::new();
             if world.pool.prepare() {
                 changed.push("storage pool twarga defined and started".to_owned());
             }
             let has_network = world.script.host.mode != Mode::Session;
-            if has_network && !std::mem::replace(&mut world.network_ready, true) {
-                changed.push("network default started".to_owned());
+            if has_network && world.networks.start(network)? {
+                changed.push(format!("network {network} started"));
             }
             Ok(changed)
         })
@@ -124,13 +144,23 @@ impl Hypervisor for Sim {
         })
     }
 
-    fn forward_ssh(&self, domain: Uuid, port: u16) -> Result<()> {
-        self.call(Call::ForwardSsh, domain, |world| {
-            if world.script.host.mode != Mode::Session {
-                let reason = "ports are forwarded in session mode only";
-                return Err(Error::Unsupported(reason.to_owned()));
-            }
-            world.machines.forward(domain, port)
+    fn forward(&self, domain: Uuid, forward: Forward) -> Result<()> {
+        self.call(Call::Forward, domain, |world| {
+            in_session(world)?;
+            world.machines.forward(domain, forward)
+        })
+    }
+
+    fn unforward(&self, domain: Uuid, forward: Forward) -> Result<()> {
+        self.call(Call::Unforward, domain, |world| {
+            in_session(world)?;
+            world.machines.unforward(domain, forward)
+        })
+    }
+
+    fn is_port_free(&self, protocol: Protocol, port: u16) -> Result<bool> {
+        self.call(Call::IsPortFree, port, |world| {
+            Ok(world.machines.is_port_free(protocol, port))
         })
     }
 
@@ -242,7 +272,7 @@ impl World {
             return refuse(format!("Cannot access storage file '{absent}': No such file"));
         }
         match &spec.network {
-            Network::Libvirt(network) if !self.network_ready => {
+            Network::Libvirt(network) if !self.networks.is_active(network) => {
                 refuse(format!("network '{network}' is not active"))
             }
             _ => Ok(()),

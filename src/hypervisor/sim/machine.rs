@@ -175,7 +175,11 @@ impl Machine {
 
     fn counters(&self, now: Timestamp) -> Counters {
         let (Some(work), Some(run)) = (self.work(now), &self.run) else {
-            return Counters::default();
+            return Counters {
+                disk_allocated: Some(self.disk_allocated),
+                disk_capacity: Some(self.disk_capacity),
+                ..Counters::default()
+            };
         };
         let memory_kib = self.memory_mib * 1024;
         let used = work.memory_share();

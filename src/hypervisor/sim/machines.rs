@@ -9,7 +9,7 @@ use super::power::Cause;
 use super::random;
 use super::script::{Casting, Guest, Pace};
 use super::shell;
-use crate::hypervisor::{Change, DomainSpec, DomainState, Error, Result};
+use crate::hypervisor::{Change, DomainSpec, DomainState, Error, Protocol, Result};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -29,8 +29,9 @@ pub(super) struct Machines {
     agenda: BTreeSet<(Timestamp, Uuid)>,
     pub(super) runs: u32,
     pub(super) leases: Leases,
-    /// Forwarded ports; `None` is a port that another program of the host has.
-    pub(super) ports: BTreeMap<u16, Option<Uuid>>,
+    /// Forwarded ports with their domain and its port; `None` is one that another program of the
+    /// host has.
+    pub(super) ports: BTreeMap<(Protocol, u16), Option<(Uuid, u16)>>,
     /// What happened since it was last asked.
     pub(super) changes: Vec<Change>,
     /// What guests wrote since it was last asked.
@@ -70,7 +71,7 @@ impl Machines {
     pub(super) fn ports(&self) -> impl Iterator<Item = (u16, Uuid)> {
         self.ports
             .iter()
-            .filter_map(|(port, domain)| Some((*port, (*domain)?)))
+            .filter_map(|((_, port), taker)| Some((*port, (*taker)?.0)))
     }
 
     pub(super) fn find(&self, domain: Uuid) -> Result<&Machine> {

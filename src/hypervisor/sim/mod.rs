@@ -79,7 +79,7 @@ struct World {
     script: Script,
     machines: Machines,
     pool: Pool,
-    network_ready: bool,
+    networks: network::Networks,
     uuids: random::Uuids,
     faults: Faults,
     gates: Gates,
@@ -212,7 +212,7 @@ impl Sim {
         let world = World {
             machines: Machines::new(script.seed, Arc::clone(&script.guests), (script.clock)()),
             pool: Pool::new(script.pool_capacity),
-            network_ready: false,
+            networks: network::Networks::new(),
             uuids: random::Uuids::new(script.seed),
             faults: Faults::default(),
             gates: Gates::default(),

@@ -55,7 +55,8 @@ impl Machines {
     /// Ends a run.
     pub(super) fn end(&mut self, domain: Uuid, state: DomainState, cause: Cause) {
         let now = self.now;
-        self.ports.retain(|_, owner| *owner != Some(domain));
+        self.ports
+            .retain(|_, taker| taker.is_none_or(|it| it.0 != domain));
         let Ok(machine) = self.get(domain) else {
             return;
         };

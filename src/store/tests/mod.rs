@@ -96,5 +96,6 @@ fn request(name: &str) -> VmRequest {
         password_hash: None,
         ssh_keys: Vec::new(),
         provision: Default::default(),
+        network: None,
     }
 }

@@ -31,7 +31,7 @@ fn a_machine_lives_and_its_row_follows() {
     assert_eq!(read().started_at, Some(at(5)));
     assert_eq!(read().address, Some(address));
     assert_eq!(read().ssh_port, Some(40_023));
-    assert_eq!(bench.read(|reader| reader.ssh_ports()), [40_023]);
+    assert_eq!(bench.read(|reader| reader.forwarded_ports()), [40_023]);
     assert_eq!(bench.read(|reader| reader.vm_run(id)), Some(7));
 
     bench

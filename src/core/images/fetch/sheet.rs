@@ -265,7 +265,7 @@ mod tests {
                 Some(sheet) => return sheet,
                 None => assert!(Instant::now() < patience, "locked for ever"),
             }
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::yield_now();
         }
     }
 

@@ -179,6 +179,9 @@ pub enum Command {
     /// Images that machines are made from
     #[command(subcommand)]
     Image(ImageCommand),
+    /// libvirt networks that machines can be on (qemu:///system)
+    #[command(subcommand, visible_alias = "networks")]
+    Network(NetworkCommand),
     /// The log of events
     #[command(subcommand)]
     Event(EventCommand),

@@ -44,6 +44,9 @@ pub enum VmCommand {
     Pause(ActArguments),
     /// Let a paused machine go on
     Resume(ActArguments),
+    /// Forward ports of 127.0.0.1 to a machine's (qemu:///session)
+    #[command(long_about = FORWARD_ABOUT, after_long_help = FORWARD_HELP)]
+    Forward(ForwardArguments),
     /// Remove a machine and everything it has
     #[command(visible_alias = "rm")]
     Destroy {
@@ -63,6 +66,41 @@ Examples:
   twarga vm create web-1 --image debian-12 --timezone Europe/Berlin --package nginx --run 'systemctl enable nginx'
   twarga vm create web-1 --image debian-12 --user-data web.yaml
   pass show web-1 | twarga vm create web-1 --user alice --password-stdin --no-wait";
+
+const FORWARD_ABOUT: &str = "\
+Forward ports of 127.0.0.1 to a machine's, all or none. They are kept with the machine: made at once \
+if it runs, and again at each start. Without HOST a free port is chosen (hypervisor.first_forward_port \
+to last_forward_port) and kept. Ports below 1024 are not to be had: QEMU is not root's there.
+
+On qemu:///system a machine has an address of its own, every port of it can be reached there, and \
+nothing is forwarded.";
+
+const FORWARD_HELP: &str = "\
+Examples:
+  twarga vm forward web-1 8080:80
+  twarga vm forward web-1 443 53/udp
+  twarga vm forward web-1                  lists them
+  twarga vm forward web-1 --remove 8080:80
+
+JSON: an array of the machine's (or the added or removed) forwards, each with
+  protocol (tcp|udp), host_port (on 127.0.0.1), guest_port, problem (why it does not work now)";
+
+/// Which ports to forward.
+#[derive(Debug, Args)]
+pub struct ForwardArguments {
+    /// Which machine
+    #[arg(value_name = "[OWNER/]NAME")]
+    pub name: String,
+    /// Ports to forward, or to take back with --remove
+    #[arg(value_name = "[HOST:]GUEST[/udp]")]
+    pub ports: Vec<String>,
+    /// List the machine's forwards (the default without ports)
+    #[arg(long, conflicts_with_all = ["ports", "remove"])]
+    pub list: bool,
+    /// Take these forwards back; connections that stand go on
+    #[arg(long, requires = "ports")]
+    pub remove: bool,
+}
 
 /// What a machine shall be.
 #[derive(Debug, Args)]
@@ -96,6 +134,9 @@ pub struct CreateArguments {
     /// Leave your own keys out (`twarga key list`), which go in otherwise
     #[arg(long)]
     pub no_keys: bool,
+    /// libvirt network instead of the configured one (`twarga network list`)
+    #[arg(long, value_name = "NAME")]
+    pub network: Option<String>,
     /// Ask for a password for that account (serial console); else its password stays locked
     #[arg(long, conflicts_with = "password_stdin")]
     pub ask_password: bool,
@@ -130,6 +171,14 @@ pub struct WaitArguments {
     /// Return as soon as it is accepted
     #[arg(long, overrides_with = "wait")]
     pub no_wait: bool,
+}
+
+/// What to do with networks.
+#[derive(Debug, Subcommand)]
+pub enum NetworkCommand {
+    /// List the networks that a machine of yours may be on
+    #[command(visible_alias = "ls", after_long_help = shape::NETWORK_HELP)]
+    List,
 }
 
 /// What to do with operations.

@@ -12,7 +12,7 @@ impl Desk {
         let SignedIn { ctx, token } = result?;
         self.sit(Some(ctx.clone()));
         self.keep_token(Some(&token));
-        let same = ctx.clone();
+        let (same, again) = (ctx.clone(), ctx.clone());
         let may = |permission, relation| allows(ctx.role(), permission, relation);
         let changes_nothing = || format!("an {} changes nothing", ctx.role());
         let create = (!may(Permission::CreateMachine, Relation::Own)).then(changes_nothing);
@@ -28,6 +28,7 @@ impl Desk {
                 images: (!looks_after).then(|| "only an admin may".to_owned()),
                 act: Arc::new(move |machine, action| vms::refusal(&ctx, machine, action)),
                 console: Arc::new(move |machine, kind| consoles::refusal(&same, machine, kind)),
+                forward: Arc::new(move |machine, mode| vms::forward_refusal(&again, machine, mode)),
             },
         })
     }

@@ -81,6 +81,7 @@ pub enum Command {
     Restart,
     Pause,
     Destroy,
+    Ports,
     ForceOff,
     Open,
     Pane,

@@ -89,6 +89,7 @@ pub static TABLE: &[Binding] = &[
     row(C::Ssh, &[ch('o')], "ssh", "the guest by SSH, without a password", VMS).shown().unless(why::ssh).of_consoles().section(CONSOLES),
     row(C::Pause, &[ch('p')], "pause", "halt the processors, or let them go on", VMS).shown().unless(why::pause).section(MACHINES),
     row(C::Destroy, &[ch('D')], "destroy", "remove the machine with its disk; its name must be typed", VMS).shown().unless(why::destroy).section(MACHINES),
+    row(C::Ports, &[ch('f')], "ports", "forward ports of 127.0.0.1 to the machine's, or take them back", VMS).unless(why::ports).section(MACHINES),
     row(C::Open, &[code(KeyCode::Enter)], "detail", "enlarge the detail of the machine, or bring the list back", VMS).unless(why::no_machine).section(MACHINES),
     row(C::Pane, &[ch('v')], "pane", "show or hide the detail below the list", VMS).section(MACHINES),
     row(C::DetailNext, &[code(KeyCode::Right), ch('l')], "next page", "the next page of the detail", VMS).unless(why::no_machine).section(MACHINES),

@@ -11,6 +11,7 @@ pub(crate) mod messages;
 pub(crate) mod new_vm;
 pub(crate) mod operations;
 pub(crate) mod palette;
+pub(crate) mod ports;
 pub(crate) mod quit;
 pub(crate) mod recordings;
 pub(crate) mod replay;
@@ -27,6 +28,7 @@ use ratatui::layout::Rect;
 pub(crate) enum Popup {
     NewVm(Box<new_vm::NewVm>),
     Destroy(destroy::Destroy),
+    Ports(ports::Ports),
     Confirm(confirm::Confirm),
     Operations(operations::Operations),
     Consoles(consoles::Consoles),
@@ -44,7 +46,7 @@ impl Popup {
     pub(crate) fn focus(&self) -> Focus {
         match self {
             Self::NewVm(it) => it.focus_kind(),
-            Self::Destroy(_) => Focus::Text,
+            Self::Destroy(_) | Self::Ports(_) => Focus::Text,
             Self::Confirm(_) => Focus::Confirm,
             Self::Operations(_) => Focus::Operations,
             Self::Consoles(_) => Focus::Consoles,
@@ -74,7 +76,12 @@ impl Popup {
             Self::Images(it) => it.go(command, page),
             Self::Help(it) => it.go(command, page),
             Self::Palette(it) => it.go(command, page),
-            Self::NewVm(_) | Self::Destroy(_) | Self::Confirm(_) | Self::Quit(_) | Self::Replay(_) => {}
+            Self::NewVm(_)
+            | Self::Destroy(_)
+            | Self::Ports(_)
+            | Self::Confirm(_)
+            | Self::Quit(_)
+            | Self::Replay(_) => {}
         }
         None
     }
@@ -89,7 +96,12 @@ impl Popup {
             Self::Images(it) => it.settle(body),
             Self::Help(it) => it.settle(body),
             Self::Palette(it) => it.settle(body),
-            Self::NewVm(_) | Self::Destroy(_) | Self::Confirm(_) | Self::Quit(_) | Self::Replay(_) => {}
+            Self::NewVm(_)
+            | Self::Destroy(_)
+            | Self::Ports(_)
+            | Self::Confirm(_)
+            | Self::Quit(_)
+            | Self::Replay(_) => {}
         }
     }
 
@@ -98,6 +110,7 @@ impl Popup {
         match self {
             Self::NewVm(it) => it.draw(state, screen, buffer),
             Self::Destroy(it) => it.draw(state, screen, buffer),
+            Self::Ports(it) => it.draw(state, screen, buffer),
             Self::Confirm(it) => it.draw(state, screen, buffer),
             Self::Operations(it) => it.draw(state, screen, buffer),
             Self::Consoles(it) => it.draw(state, buffer),

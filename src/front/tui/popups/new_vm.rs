@@ -2,18 +2,18 @@
 //! [`FirstBoot`].
 
 mod pages;
+mod price;
 
 use super::first_boot::FirstBoot;
-use crate::core::{Allowance, Error, NewMachine, Purse, Result, View};
+use crate::core::{Allowance, Error, NewMachine, Result, View};
 use crate::front::tui::event::{Effect, Entered};
 use crate::front::tui::state::State;
 use crate::front::tui::state::form::{Choice, Form, FormField, Kind};
 use crate::front::tui::widgets::form as fields;
 use crate::front::tui::widgets::frame::popup;
 use crate::front::tui::widgets::pen::{Pen, row, wrap};
-use crate::front::tui::widgets::units;
 use crate::front::tui::words;
-use crate::model::{Field, FieldError, Image, Limits, Readiness};
+use crate::model::{Field, FieldError, Image, Limits, NetworkChoice, NetworkInfo, Readiness};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -25,6 +25,7 @@ const DISK: usize = 4;
 const USER: usize = 5;
 const PASSWORD: usize = 6;
 const KEYS: usize = 7;
+const NETWORK: usize = 8;
 
 /// The form, and what the core says about images and bounds.
 #[derive(Clone, Debug)]
@@ -70,6 +71,14 @@ impl Default for NewVm {
             FormField::new(Field::GuestUser, "guest user", Kind::Text),
             FormField::new(Field::Password, "password", Kind::Secret).hint("for the console; may be empty"),
             FormField::new(Field::SshKey, "SSH key", Kind::Lines).hint("paste public keys"),
+            FormField::new(
+                Field::Network,
+                "network",
+                Kind::Choice {
+                    options: Vec::new(),
+                    at: 0,
+                },
+            ),
         ]);
         Self {
             form,
@@ -95,6 +104,7 @@ impl NewVm {
             Ok((images, allowance)) => {
                 self.offer(&images);
                 self.bound(&allowance.limits);
+                self.offer_networks(&allowance.networks);
                 self.images = images;
                 self.allowance = Some(allowance);
                 self.error = None;
@@ -141,6 +151,33 @@ impl NewVm {
         self.form.focus == IMAGE
     }
 
+    /// Puts the networks into their choice; the configured one is chosen. Without any there is nothing
+    /// to choose, and the configured one is taken.
+    fn offer_networks(&mut self, networks: &[NetworkChoice]) {
+        let options: Vec<_> = networks
+            .iter()
+            .map(|choice| {
+                let NetworkInfo {
+                    name, kind, active, ..
+                } = &choice.network;
+                let start = if *active { "" } else { ", will be started" };
+                Choice {
+                    id: name.clone(),
+                    label: format!("{name} ({kind}{start})"),
+                    unavailable: None,
+                }
+            })
+            .collect();
+        let at = networks.iter().position(|it| it.is_default).unwrap_or(0);
+        if let Some(field) = self.form.fields.get_mut(NETWORK) {
+            field.hint = match options.is_empty() {
+                true => "the configured one, or QEMU's own".to_owned(),
+                false => String::new(),
+            };
+            field.kind = Kind::Choice { options, at };
+        }
+    }
+
     /// Steps stay within the user's own bounds, not the defaults.
     fn bound(&mut self, limits: &Limits) {
         let bounds = [
@@ -183,6 +220,11 @@ impl NewVm {
             ssh_keys: self.keys(),
             without_own_keys: false,
             provision: self.boot.provision(),
+            network: self
+                .form
+                .choice(NETWORK)
+                .map(|it| it.id.clone())
+                .unwrap_or_default(),
         }
     }
 
@@ -197,7 +239,7 @@ impl NewVm {
         let asked = self.asked();
         let mut problems = asked.problems(&limits, &self.images);
         problems.extend(limits.check_quota(usage, asked.memory_mib).err());
-        problems.extend(view.and_then(|view| too_dear(view, asked.disk_gib)));
+        problems.extend(view.and_then(|view| price::too_dear(view, asked.disk_gib)));
         let taken = view.is_some_and(|view| {
             view.machines
                 .iter()
@@ -317,55 +359,6 @@ impl NewVm {
         }
         cursor
     }
-
-    /// `20 credits now, 30 an hour; the other 792.4 last 1d 2h`
-    fn price(&self, view: Option<&View>) -> String {
-        let Some((view, prices)) = view.and_then(|it| Some((it, it.prices?))) else {
-            return String::new();
-        };
-        let asked = self.asked();
-        let (once, rate) = (
-            prices.disk(asked.disk_gib),
-            prices.running(asked.memory_mib, asked.vcpus),
-        );
-        let after = Purse {
-            balance: view.purse.balance - once,
-            rate: [view.purse.rate, rate].into_iter().sum(),
-        };
-        let lasts = match after.lasts() {
-            Some(lasts) => format!(
-                "; the other {} last {}",
-                after.balance.to_tenths(),
-                units::calm_span(lasts.as_secs())
-            ),
-            None => String::new(),
-        };
-        format!("{once} credits now, {} an hour{lasts}", rate.per_hour())
-    }
-
-    /// `2 of 5 machines, 3072 of 8192 MiB`
-    fn quota(&self) -> String {
-        match &self.allowance {
-            None => "reading the catalogue …".to_owned(),
-            Some(Allowance { limits, usage, .. }) => format!(
-                "you have {} of {} machines, {} of {} MiB; with this one {} MiB",
-                usage.vms,
-                limits.max_vms_per_user,
-                usage.memory_mib,
-                limits.max_total_memory_mib,
-                usage.memory_mib + self.form.number(MEMORY).unwrap_or(0),
-            ),
-        }
-    }
-}
-
-/// Why the balance does not cover a disk, if it does not.
-fn too_dear(view: &View, disk_gib: u64) -> Option<FieldError> {
-    let (price, balance) = (view.prices?.disk(disk_gib), view.purse.balance);
-    (balance < price).then(|| {
-        let reason = format!("{disk_gib} GiB cost {price} credits, and you have {balance}");
-        FieldError::new(Field::Disk, reason)
-    })
 }
 
 /// `debian-12 12, 325 MB to download`

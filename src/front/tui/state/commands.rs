@@ -8,7 +8,9 @@ use crate::front::tui::console::panes::Mode;
 use crate::front::tui::event::{Effect, ImageWish};
 use crate::front::tui::keys::{Command, Focus};
 use crate::front::tui::layout;
-use crate::front::tui::popups::{Popup, confirm, consoles, destroy, help, messages, operations, palette};
+use crate::front::tui::popups::{
+    Popup, confirm, consoles, destroy, help, messages, operations, palette, ports,
+};
 use crate::front::tui::tabs::vms::{Page, Pane};
 use crate::front::tui::tabs::{self, vms};
 use crate::front::tui::theme;
@@ -77,6 +79,7 @@ impl State {
             | C::EndConsoles
             | C::New
             | C::Destroy
+            | C::Ports
             | C::ForceOff
             | C::Operations
             | C::Messages
@@ -145,6 +148,10 @@ impl State {
             }
             Command::Destroy => match selected {
                 Some((vm, name)) => Popup::Destroy(destroy::Destroy::new(vm, name)),
+                None => return,
+            },
+            Command::Ports => match selected {
+                Some((vm, name)) => Popup::Ports(ports::Ports::new(vm, name)),
                 None => return,
             },
             Command::ForceOff => match selected {

@@ -70,6 +70,16 @@ pub(crate) fn destroy(state: &State) -> Option<String> {
     act(state, Action::Destroy)
 }
 
+pub(crate) fn ports(state: &State) -> Option<String> {
+    match selected(state) {
+        Ok((session, machine)) => {
+            let host = session.view.as_deref().and_then(|view| view.host.as_deref());
+            (session.me.permit.forward)(machine, host.map(|it| it.mode))
+        }
+        Err(reason) => Some(reason),
+    }
+}
+
 pub(crate) fn no_machine(state: &State) -> Option<String> {
     let session = state.session()?;
     session

@@ -71,6 +71,10 @@ impl State {
             Reply::Console { pane, reply } => self.console_told(pane, reply, wanted),
             Reply::Consoles(result) => self.consoles_came(result),
             Reply::Image(reply) => self.image_replied(reply, wanted),
+            Reply::Forwarded { name, result } => self.forwarded(&name, &result, "is forwarded", wanted),
+            Reply::ForwardTakenBack { name, result } => {
+                self.forwarded(&name, &result, "is taken back", wanted);
+            }
             Reply::Recordings(result) => self.recordings_came(result),
             Reply::Played(result) => self.recording_came(result, wanted),
             Reply::ConsolesEnded(result) => {
@@ -183,6 +187,30 @@ impl State {
         }
     }
 
+    /// Ports were forwarded or taken back: told where it was asked for, or as a message.
+    fn forwarded(
+        &mut self,
+        name: &str,
+        result: &Result<Vec<crate::model::Forward>>,
+        verb: &str,
+        wanted: &mut Vec<Effect>,
+    ) {
+        let popup = self.session_mut().and_then(|session| {
+            session.popups.iter_mut().find_map(|it| match it {
+                Popup::Ports(ports) => Some(ports),
+                _ => None,
+            })
+        });
+        match (popup, result) {
+            (Some(ports), Ok(_)) => ports.answered(result, verb),
+            (Some(ports), Err(error)) if !matches!(error, Error::NotSignedIn(_)) => {
+                ports.answered(result, verb);
+            }
+            (None, Ok(_)) => self.tell(Level::Good, format!("{name}: the port {verb}")),
+            (_, Err(error)) => self.fail(&format!("{name}: ports"), error, wanted),
+        }
+    }
+
     fn accepted(&mut self, id: OperationId) {
         if let Some(session) = self.session_mut() {
             session.work.accepted(id);
@@ -263,8 +291,10 @@ impl State {
                 if let Some(lock) = &mut session.lock {
                     lock.form.busy = None;
                 }
-                if let Some(Popup::NewVm(new)) = session.popups.last_mut() {
-                    new.set_busy(None);
+                match session.popups.last_mut() {
+                    Some(Popup::NewVm(new)) => new.set_busy(None),
+                    Some(Popup::Ports(ports)) => ports.form.busy = None,
+                    _ => {}
                 }
             }
         }

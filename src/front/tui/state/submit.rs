@@ -31,6 +31,7 @@ impl State {
                             session.popups.pop();
                         }
                     }
+                    Some(Popup::Ports(form)) => wanted.extend(form.submit()),
                     Some(Popup::Palette(_)) => self.run_from_palette(wanted),
                     Some(Popup::Images(list)) => list.filtering = false,
                     Some(_) => {}

@@ -126,6 +126,7 @@ impl State {
                 (Some(lock), _) => &mut lock.form,
                 (None, Some(Popup::NewVm(new))) => &mut new.form,
                 (None, Some(Popup::Destroy(destroy))) => &mut destroy.form,
+                (None, Some(Popup::Ports(ports))) => &mut ports.form,
                 _ => return None,
             },
         };
@@ -140,6 +141,7 @@ impl State {
             Screen::Session(session) => match session.popups.last_mut() {
                 Some(Popup::NewVm(new)) => new.judge(session.view.as_deref(), &session.me),
                 Some(Popup::Destroy(destroy)) => destroy.judge(),
+                Some(Popup::Ports(ports)) => ports.judge(),
                 _ => {}
             },
         }

@@ -45,7 +45,7 @@ fn text(xml: &str, path: &[&str]) -> String {
 
 #[test]
 fn a_machine_is_what_was_asked_for() {
-    let xml = domain(&spec(), &paths(), Acceleration::Emulation).unwrap();
+    let xml = domain(&spec(), &paths(), Acceleration::Emulation, None).unwrap();
     assert_eq!(attribute(&xml, &["domain"], "type"), ["qemu"]);
     assert_eq!(attribute(&xml, &["domain", "cpu"], "mode"), ["maximum"]);
     assert_eq!(text(&xml, &["domain", "memory"]), "1024");
@@ -69,6 +69,11 @@ fn a_machine_is_what_was_asked_for() {
     let mac = attribute(&xml, &["domain", "devices", "interface", "mac"], "address");
     assert_eq!(mac, ["52:54:00:ab:cd:ef"], "the same at every definition");
     assert_eq!(attribute(&xml, &["domain", "os", "boot"], "dev"), ["hd"]);
+    const FILTER: [&str; 4] = ["domain", "devices", "interface", "filterref"];
+    assert_eq!(find("test", &xml, &FILTER).unwrap(), []);
+    let filter = Filter::with_server(None);
+    let xml = domain(&spec(), &paths(), Acceleration::Emulation, Some(&filter)).unwrap();
+    assert_eq!(attribute(&xml, &FILTER, "filter"), ["clean-traffic"]);
 }
 
 #[test]
@@ -78,7 +83,7 @@ fn by_uefi_the_firmware_is_libvirts_choice_and_nothing_has_to_be_signed() {
         boot: Boot::Uefi,
         ..plain.clone()
     };
-    let xml = domain(&spec, &paths(), Acceleration::Emulation).unwrap();
+    let xml = domain(&spec, &paths(), Acceleration::Emulation, None).unwrap();
     assert_eq!(attribute(&xml, &["domain", "os"], "firmware"), ["efi"]);
     let feature = ["domain", "os", "firmware", "feature"];
     assert_eq!(
@@ -88,7 +93,7 @@ fn by_uefi_the_firmware_is_libvirts_choice_and_nothing_has_to_be_signed() {
     assert_eq!(attribute(&xml, &feature, "enabled"), ["no", "no"]);
     assert_eq!(attribute(&xml, &["domain", "os", "type"], "machine"), ["q35"]);
     assert_eq!(attribute(&xml, &["domain", "os", "boot"], "dev"), ["hd"]);
-    let xml = domain(&plain, &paths(), Acceleration::Emulation).unwrap();
+    let xml = domain(&plain, &paths(), Acceleration::Emulation, None).unwrap();
     assert!(
         attribute(&xml, &["domain", "os"], "firmware").is_empty(),
         "a BIOS unless needed"
@@ -97,14 +102,14 @@ fn by_uefi_the_firmware_is_libvirts_choice_and_nothing_has_to_be_signed() {
 
 #[test]
 fn what_a_guest_frees_is_free_on_the_host() {
-    let xml = domain(&spec(), &paths(), Acceleration::Emulation).unwrap();
+    let xml = domain(&spec(), &paths(), Acceleration::Emulation, None).unwrap();
     let discard = attribute(&xml, &["domain", "devices", "disk", "driver"], "discard");
     assert_eq!(discard, ["unmap"], "the seed is read-only");
 }
 
 #[test]
 fn with_hardware_virtualization_the_guest_has_the_hosts_processor() {
-    let xml = domain(&spec(), &paths(), Acceleration::Kvm).unwrap();
+    let xml = domain(&spec(), &paths(), Acceleration::Kvm, None).unwrap();
     assert_eq!(attribute(&xml, &["domain"], "type"), ["kvm"]);
     assert_eq!(attribute(&xml, &["domain", "cpu"], "mode"), ["host-passthrough"]);
 }
@@ -115,7 +120,7 @@ fn in_session_mode_the_card_needs_no_network() {
         network: Network::User,
         ..spec()
     };
-    let xml = domain(&spec, &paths(), Acceleration::Emulation).unwrap();
+    let xml = domain(&spec, &paths(), Acceleration::Emulation, None).unwrap();
     assert_eq!(
         attribute(&xml, &["domain", "devices", "interface"], "type"),
         ["user"]
@@ -128,7 +133,7 @@ fn in_session_mode_the_card_needs_no_network() {
 
 #[test]
 fn ownership_survives_the_way_through_libvirt() {
-    let xml = domain(&spec(), &paths(), Acceleration::Emulation).unwrap();
+    let xml = domain(&spec(), &paths(), Acceleration::Emulation, None).unwrap();
     let machine = first("test", &xml, &["domain", "metadata", "machine"])
         .unwrap()
         .unwrap();
@@ -154,7 +159,7 @@ fn hostile_values_stay_in_their_places() {
         kernel,
         ..paths()
     };
-    let xml = domain(&spec, &paths, Acceleration::Emulation).unwrap();
+    let xml = domain(&spec, &paths, Acceleration::Emulation, None).unwrap();
     assert_eq!(text(&xml, &["domain", "name"]), evil);
     assert_eq!(
         text(&xml, &["domain", "os", "cmdline"]),

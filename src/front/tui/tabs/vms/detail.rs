@@ -8,7 +8,7 @@ use crate::front::tui::tabs::soc;
 use crate::front::tui::theme::Look;
 use crate::front::tui::widgets::pen::{Pen, fit, row, wrap};
 use crate::front::tui::widgets::units;
-use crate::model::VmStatus;
+use crate::model::{KeptForward, VmStatus};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -119,6 +119,9 @@ fn overview(state: &State, machine: &Machine, area: Rect, look: &Look, buffer: &
         ));
     }
     lines.push((reach(machine), Style::new()));
+    for (text, wrong) in ports(machine) {
+        lines.push((text, if wrong { look.warn } else { Style::new() }));
+    }
     if machine.status == VmStatus::Running && state.setup().features.monitoring {
         let load = &machine.load;
         lines.push((
@@ -167,6 +170,23 @@ fn reach(machine: &Machine) -> String {
             _ => format!("user {user}"),
         },
     }
+}
+
+/// Forwarded ports on one line, and each that does not work on its own.
+fn ports(machine: &Machine) -> Vec<(String, bool)> {
+    let works = |it: &&KeptForward| it.problem.is_none();
+    let names: Vec<String> = machine
+        .forwards
+        .iter()
+        .filter(works)
+        .map(|it| it.forward.to_string())
+        .collect();
+    let line = (!names.is_empty()).then(|| (format!("forwards on 127.0.0.1: {}", names.join(", ")), false));
+    let wrong = machine.forwards.iter().filter_map(|it| {
+        let problem = it.problem.as_ref()?;
+        Some((format!("forward {}: {problem}", it.forward), true))
+    });
+    line.into_iter().chain(wrong).collect()
 }
 
 fn paragraph(lines: &[String], area: Rect, style: Style, buffer: &mut Buffer) {
