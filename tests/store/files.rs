@@ -116,7 +116,7 @@ fn a_newer_database_is_refused_and_left_as_it_is() {
             error,
             Error::Newer {
                 found: 99,
-                known: 5,
+                known: 8,
                 ..
             }
         ),
