@@ -12,6 +12,7 @@ mod address;
 mod answer;
 mod client;
 mod error;
+mod flusher;
 mod scribe;
 mod sheet;
 mod small;

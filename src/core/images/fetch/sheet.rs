@@ -6,6 +6,7 @@
 
 use super::answer::Validators;
 use super::error::FetchError;
+use super::flusher::Flusher;
 use crate::model::Digest;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256, Sha512};
@@ -74,6 +75,7 @@ pub(super) struct Sheet {
     file: File,
     hash: Hash,
     length: u64,
+    flusher: Flusher,
 }
 
 impl Sheet {
@@ -110,6 +112,7 @@ impl Sheet {
             file,
             hash,
             length: 0,
+            flusher: Flusher::default(),
         }))
     }
 
@@ -181,6 +184,7 @@ impl Sheet {
     /// The file system's; a full disk above all.
     pub fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
+        self.flusher.wrote(&self.file, bytes.len() as u64)?;
         self.hash.update(bytes);
         self.length += bytes.len() as u64;
         Ok(())
@@ -190,7 +194,8 @@ impl Sheet {
     ///
     /// # Errors
     /// The file system's: what it could not write until now is told here.
-    pub fn sync(&self) -> io::Result<()> {
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.flusher.end()?;
         self.file.sync_all()
     }
 

@@ -118,7 +118,9 @@ fn overview(state: &State, machine: &Machine, area: Rect, look: &Look, buffer: &
             look.accent,
         ));
     }
-    lines.push((reach(machine), Style::new()));
+    let prices = state.session().and_then(|it| it.view.as_deref()?.prices);
+    let price = prices.map(|it| format!(" · {} cr/h", it.running(vm.memory_mib, vm.vcpus).per_hour()));
+    lines.push((reach(machine) + &price.unwrap_or_default(), Style::new()));
     for (text, wrong) in ports(machine) {
         lines.push((text, if wrong { look.warn } else { Style::new() }));
     }
@@ -138,12 +140,9 @@ fn overview(state: &State, machine: &Machine, area: Rect, look: &Look, buffer: &
             Style::new(),
         ));
     }
-    let prices = state.session().and_then(|it| it.view.as_deref()?.prices);
-    let price = prices.map(|it| format!("{} cr/h · ", it.running(vm.memory_mib, vm.vcpus).per_hour()));
     lines.push((
         format!(
-            "{}made {} ago · domain {} · {}",
-            price.unwrap_or_default(),
+            "made {} ago · domain {} · {}",
             units::calm_span(units::seconds(vm.created_at, now)),
             vm.domain_name(),
             vm.uuid
