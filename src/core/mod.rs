@@ -1,5 +1,6 @@
 //! The whole product without a screen. Fronts call this and nothing else.
 
+mod admin;
 pub mod auth;
 pub mod consoles;
 mod credits;
@@ -21,6 +22,7 @@ mod tests;
 pub mod time;
 pub mod vms;
 
+pub use admin::Account;
 pub use auth::{Door, Registration, SignedIn, Strength};
 pub use consoles::{Console, ConsoleSettings, Opening};
 pub use credits::{CreditSettings, Every, LedgerReport, OnEmpty, Purse, Recurring, StatementQuery};

@@ -37,6 +37,10 @@ pub enum Permission {
     ManageImages,
     /// See an account's credits and what they were spent on.
     SeeCredits,
+    /// See all accounts.
+    SeeAccounts,
+    /// Make accounts, change their role, password and whether they are active, end their sessions.
+    ManageAccounts,
     /// Give or take credits.
     AdjustCredits,
     /// Add the ledger up again.
@@ -49,7 +53,7 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission, for the matrix test.
-    pub const ALL: [Permission; 20] = [
+    pub const ALL: [Permission; 22] = [
         Self::SeeMachine,
         Self::CreateMachine,
         Self::ActOnMachine,
@@ -66,6 +70,8 @@ impl Permission {
         Self::BringImage,
         Self::ManageImages,
         Self::SeeCredits,
+        Self::SeeAccounts,
+        Self::ManageAccounts,
         Self::AdjustCredits,
         Self::VerifyLedger,
         Self::AddKey,
@@ -91,6 +97,8 @@ impl Permission {
             Self::BringImage => "download images",
             Self::ManageImages => "manage images",
             Self::SeeCredits => "see these credits",
+            Self::SeeAccounts => "see all accounts",
+            Self::ManageAccounts => "manage accounts",
             Self::AdjustCredits => "give or take credits",
             Self::VerifyLedger => "verify the ledger",
             Self::AddKey => "add SSH keys",
@@ -129,6 +137,8 @@ pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
                 | ChangeRecording
                 | ManageImages
                 | SeeCredits
+                | SeeAccounts
+                | ManageAccounts
                 | AdjustCredits
                 | VerifyLedger
                 | ForwardPort,
@@ -146,6 +156,7 @@ pub fn allows(role: Role, permission: Permission, relation: Relation) -> bool {
                 | SeeConsole
                 | SeeRecording
                 | SeeCredits
+                | SeeAccounts
                 | VerifyLedger,
             _
         ) | (Role::Auditor, ChangeAccount, Own)
@@ -175,7 +186,7 @@ mod tests {
     use super::*;
 
     /// The whole table, written out by hand: (permission, relation, user, auditor, admin).
-    const MATRIX: [(Permission, Relation, bool, bool, bool); 40] = [
+    const MATRIX: [(Permission, Relation, bool, bool, bool); 44] = [
         (Permission::ForwardPort, Relation::Own, true, false, true),
         (Permission::ForwardPort, Relation::Others, false, false, true),
         (Permission::BringImage, Relation::Own, true, false, true),
@@ -184,6 +195,10 @@ mod tests {
         (Permission::ManageImages, Relation::Others, false, false, true),
         (Permission::SeeCredits, Relation::Own, true, true, true),
         (Permission::SeeCredits, Relation::Others, false, true, true),
+        (Permission::SeeAccounts, Relation::Own, false, true, true),
+        (Permission::SeeAccounts, Relation::Others, false, true, true),
+        (Permission::ManageAccounts, Relation::Own, false, false, true),
+        (Permission::ManageAccounts, Relation::Others, false, false, true),
         (Permission::AdjustCredits, Relation::Own, false, false, true),
         (Permission::AdjustCredits, Relation::Others, false, false, true),
         (Permission::VerifyLedger, Relation::Own, false, true, true),

@@ -42,7 +42,7 @@ pub use error::{Error, Result};
 pub use events::{ChainReport, EventQuery};
 pub use keeper::{Epoch, KeeperKind, KeeperRow};
 pub use operations::{NewOperation, OperationFilter, StepRecord};
-pub use sessions::{Session, Throttle};
+pub use sessions::{Session, SessionCount, Throttle};
 pub use ssh_keys::NewSshKey;
 pub use users::{Credentials, NewUser};
 pub use vms::{NewVm, Standing};

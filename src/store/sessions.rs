@@ -40,6 +40,15 @@ pub struct Session {
     pub revoked: bool,
 }
 
+/// A user's sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionCount {
+    /// That are alive.
+    pub alive: u64,
+    /// When the last one was opened; forgotten a day after its end.
+    pub last_sign_in: Option<Timestamp>,
+}
+
 /// Failed sign-ins of one key: `account:NAME` or `source:ADDRESS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Throttle {
@@ -84,6 +93,24 @@ impl Reader<'_> {
                     window_start: time(row, "window_start")?,
                     last_failure: time(row, "last_failure")?,
                     locked_until: optional_time(row, "locked_until")?,
+                })
+            },
+        )
+    }
+}
+
+impl Reader<'_> {
+    /// A user's sessions that are alive, and the last sign-in that is remembered.
+    pub fn count_sessions(&self, user: UserId, now: Timestamp) -> Result<SessionCount> {
+        self.one(
+            "counting a user's sessions",
+            "SELECT ifnull(sum(revoked_at IS NULL AND expires_at > ?2), 0) AS alive, max(created_at) AS last FROM sessions
+             WHERE user = ?1",
+            params![user.0, now.as_millisecond()],
+            |row| {
+                Ok(SessionCount {
+                    alive: unsigned(row, "alive")?,
+                    last_sign_in: optional_time(row, "last")?,
                 })
             },
         )

@@ -132,6 +132,24 @@ impl Writer<'_> {
             params![id.0, hash],
         )
     }
+    /// Gives a user another role.
+    pub fn set_user_role(&self, id: UserId, role: Role) -> Result<()> {
+        self.change_one(
+            "user",
+            "changing a role",
+            "UPDATE users SET role = ?2 WHERE id = ?1 AND removed_at IS NULL",
+            params![id.0, role.as_str()],
+        )
+    }
+    /// Lets a user in, or keeps them out.
+    pub fn set_user_active(&self, id: UserId, active: bool) -> Result<()> {
+        self.change_one(
+            "user",
+            "activating a user",
+            "UPDATE users SET active = ?2 WHERE id = ?1 AND removed_at IS NULL",
+            params![id.0, active],
+        )
+    }
     /// Keeps a user's preferences.
     pub fn set_preferences(&self, id: UserId, preferences: &Preferences) -> Result<()> {
         let text = serde_json::to_string(preferences).map_err(|error| Error::Sqlite {

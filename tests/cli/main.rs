@@ -17,3 +17,4 @@ mod secrets;
 mod serve;
 mod sessions;
 mod terminal;
+mod users;

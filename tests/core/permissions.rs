@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
-use twarga::core::{Action, Core, Ctx, Error, Import, LogQuery, Opening, OperationQuery, StatementQuery};
+use twarga::core::{
+    Action, Core, Ctx, Error, Import, LogQuery, Opening, OperationQuery, Registration, StatementQuery,
+};
 use twarga::model::{
-    ConsoleId, ConsoleKind, Credits, OperationId, Preferences, RecordingId, RecordingMode, VmId,
+    ConsoleId, ConsoleKind, Credits, OperationId, Preferences, RecordingId, RecordingMode, Role, VmId,
     WantedForward,
 };
 
@@ -28,6 +30,14 @@ impl Goods {
             takeover: true,
             size: (80, 24),
         }
+    }
+}
+
+fn somebody() -> Registration {
+    Registration {
+        username: "somebody".to_owned(),
+        email: "somebody@example.org".to_owned(),
+        password: PASSWORD.to_owned(),
     }
 }
 
@@ -104,6 +114,41 @@ const TABLE: &[Row] = &[
     (
         "remove_image",
         ask!(core, ctx, it => core.remove_image(&ctx, "tiny")),
+        [OUT, NO, NO, NO, YES],
+    ),
+    (
+        "accounts",
+        ask!(core, ctx, it => core.accounts(&ctx)),
+        [OUT, NO, NO, YES, YES],
+    ),
+    (
+        "set_role",
+        ask!(core, ctx, it => core.set_role(&ctx, "carol", Role::User)),
+        [OUT, NO, NO, NO, YES],
+    ),
+    (
+        "set_active",
+        ask!(core, ctx, it => core.set_active(&ctx, "carol", true)),
+        [OUT, NO, NO, NO, YES],
+    ),
+    (
+        "unlock_account",
+        ask!(core, ctx, it => core.unlock_account(&ctx, "carol")),
+        [OUT, NO, NO, NO, YES],
+    ),
+    (
+        "reset_password",
+        ask!(core, ctx, it => core.reset_password(&ctx, "nobody", "tall ginger otter sings".to_owned())),
+        [OUT, NO, NO, NO, NONE],
+    ),
+    (
+        "end_sessions",
+        ask!(core, ctx, it => core.end_sessions(&ctx, "nobody")),
+        [OUT, NO, NO, NO, NONE],
+    ),
+    (
+        "create_account",
+        ask!(core, ctx, it => core.create_account(&ctx, somebody(), Role::User)),
         [OUT, NO, NO, NO, YES],
     ),
     (

@@ -9,9 +9,11 @@ mod register;
 mod throttle;
 mod token;
 
-pub(super) use password::guest_hash;
 pub use password::{Strength, strength};
+pub(super) use password::{guest_hash, hash};
+pub(super) use proof::account_key as throttle_key;
 pub use register::Registration;
+pub(super) use register::check_registration;
 pub(super) use token::Tokens;
 
 use super::policy::{self, Permission, Relation};
@@ -167,7 +169,7 @@ impl Core {
             return Err(FieldError::new(Field::Password, reason).into());
         }
         let new = new.to_owned();
-        let hash = self.crunch(move || password::hash(&new)).await?;
+        let hash = self.crunch(move || hash(&new)).await?;
         self.change(
             ctx,
             Permission::ChangeAccount,

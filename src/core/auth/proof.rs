@@ -87,9 +87,15 @@ impl Core {
 /// What failures are counted under: the account first, then the source. The owner of the state
 /// directory is not a source: they could reset the count anyway.
 fn throttle_keys(source: Source, username: &str) -> Vec<String> {
+    std::iter::once(account_key(username))
+        .chain(source_key(source))
+        .collect()
+}
+
+/// What failures of an account are counted under.
+pub fn account_key(username: &str) -> String {
     let account: String = username.chars().take(64).collect();
-    let account = format!("account:{account}");
-    std::iter::once(account).chain(source_key(source)).collect()
+    format!("account:{account}")
 }
 
 fn source_key(source: Source) -> Option<String> {

@@ -26,12 +26,8 @@ impl Core {
     /// registration is closed to the source, [`Error::Conflict`] if name or address is taken,
     /// [`Error::LockedOut`] after too many from one source.
     pub async fn register(&self, source: Source, registration: Registration) -> Result<SignedIn> {
-        let Registration {
-            username,
-            email,
-            password,
-        } = registration;
-        let (username, email) = check_registration(&username, &email, &password)?;
+        let (username, email) = check_registration(&registration)?;
+        let password = registration.password;
         self.write(move |writer| proof::book_registration(writer, source))
             .await?;
         let password_hash = self.crunch(move || password::hash(&password)).await?;
@@ -75,7 +71,13 @@ impl Core {
     }
 }
 
-fn check_registration(username: &str, email: &str, password: &str) -> Result<(Username, Email)> {
+/// Name and address of a registration whose every field can be accepted.
+pub fn check_registration(registration: &Registration) -> Result<(Username, Email)> {
+    let Registration {
+        username,
+        email,
+        password,
+    } = registration;
     let name = Username::parse(username);
     let address = Email::parse(email);
     let refusal = strength(password, &[username, email]).refusal;

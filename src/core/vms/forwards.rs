@@ -21,12 +21,10 @@ const PORT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Why a machine with this address has no use for forwards.
 pub fn reachable_anyway(vm: &Vm) -> String {
-    let address = vm
-        .address
-        .map_or("its address".to_owned(), |it| format!("its address {}", it.ip));
+    let address = vm.address.map_or("it".to_owned(), |it| it.ip.to_string());
     format!(
-        "{} is on a network of its own right: every port of it can be reached at {address}, no forward is \
-         needed. Ports are forwarded on qemu:///session only",
+        "{} has an address of its own: every port can be reached at {address}, and no forward is needed. \
+         Ports are forwarded on qemu:///session only",
         vm.name
     )
 }

@@ -26,6 +26,7 @@ mod replay;
 mod serve;
 pub mod shape;
 mod ssh;
+mod user;
 mod vm;
 
 pub use arguments::Arguments;
@@ -99,6 +100,7 @@ pub async fn run(cli: &mut Cli, command: Command) -> Result<(), Failure> {
         Command::Replay(which) => replay::run(cli, which).await,
         Command::Op(command) => operation::run(cli, command).await,
         Command::Key(command) => key::run(cli, command).await,
+        Command::User(command) => user::run(cli, command).await,
         Command::Credits(command) => credits::run(cli, command).await,
         Command::Network(command) => network::run(cli, command).await,
         Command::Image(command) => image::run(cli, command).await,

@@ -10,6 +10,7 @@ mod forward;
 mod image;
 mod key;
 mod network;
+mod users;
 
 pub(super) use consoles::{CONSOLE_HELP, RECORDING_HELP, idle};
 pub use consoles::{ConsoleShape, EndedShape, RecordShape, RecordingShape, RemovedShape};
@@ -27,6 +28,8 @@ pub(super) use key::{KEY_HELP, REMOVED_KEY_HELP};
 pub use key::{KeyShape, RemovedKeyShape};
 pub(super) use network::NETWORK_HELP;
 pub use network::NetworkShape;
+pub(super) use users::USER_HELP;
+pub use users::{AccountShape, UserShape};
 
 use crate::core::doctor::Check;
 use crate::core::log::ChainReport;

@@ -8,12 +8,14 @@ mod credits;
 mod keys;
 mod nouns;
 mod provision;
+mod users;
 
 pub use consoles::*;
 pub use credits::*;
 pub use keys::*;
 pub use nouns::*;
 pub use provision::*;
+pub use users::*;
 
 use crate::front::cli::shape;
 use crate::model::Theme;
@@ -173,6 +175,9 @@ pub enum Command {
     /// Your SSH keys, which your new machines let in
     #[command(subcommand, visible_alias = "keys")]
     Key(KeyCommand),
+    /// Accounts: list, make, deactivate, change role and password (admins)
+    #[command(subcommand, visible_alias = "users")]
+    User(UserCommand),
     /// Credits: what accounts have and what machines cost
     #[command(subcommand)]
     Credits(CreditsCommand),
