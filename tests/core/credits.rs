@@ -190,3 +190,30 @@ async fn where_credits_are_off_nothing_is_counted_and_nothing_is_made_up_for_lat
     bench.clocks.pass(HOUR);
     until_balance(&later, &alice, "one hour", |it| near(it, 1_000_000 - SMALL)).await;
 }
+
+/// What a keeper does not know of a meter, it does not charge: one that another keeper left on is
+/// closed where that one saw it last, though this one looked at the machine for hours.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_went_off_unseen_is_not_charged_when_it_runs_again() {
+    let bench = Bench::with_clocks();
+    let (core, keeper, alice) = bench.kept().await;
+    let vm = create(&core, &alice, "web").await;
+    bench.clocks.pass(HOUR);
+    let paid = 1_000_000 - 10_000 - SMALL;
+    until_balance(&core, &alice, "an hour is paid for", |it| near(it, paid)).await;
+    keeper.end().await.unwrap();
+    let uuid = find(&core.watch(&alice).await.unwrap().view(), "web")
+        .unwrap()
+        .vm
+        .uuid;
+    bench.sim.outside().force_off(uuid).unwrap();
+    until(&core, &alice, "it is off", |view| view.purse.rate.0 == 0).await;
+    let _keeper = Keeper::start(&core, KeeperKind::Tui);
+    bench.clocks.pass(5 * HOUR);
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    act(&core, &alice, vm, Action::Start).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let now = balance(&core, &alice).await;
+    assert!(near(now, paid), "{now}");
+    sums_hold(&core, &alice).await;
+}

@@ -92,7 +92,12 @@ impl Biller {
     async fn look(&mut self, truth: &Arc<Truth>) -> Result<()> {
         let is_due = Instant::now() >= self.due;
         self.owed |= is_due;
-        if let Some(looked) = truth.looked_at_boot.filter(|it| Some(*it) != self.looked) {
+        // Whoever could own a machine has an event in the log: none means that it was not read yet.
+        let is_read = truth.last_event != 0;
+        if let Some(looked) = truth
+            .looked_at_boot
+            .filter(|it| is_read && Some(*it) != self.looked)
+        {
             self.take_look(truth, looked).await?;
         }
         if is_due {
@@ -126,12 +131,19 @@ impl Biller {
             readings.extend(off.map(|vm| (vm.clone(), None)));
         }
         if !readings.is_empty() {
-            let (looked, moment) = (self.looked.unwrap_or(i64::MIN), self.moment(now));
+            let (before, moment) = (self.on.clone(), self.moment(now));
+            let looked = self.looked.unwrap_or(i64::MIN);
             self.core
                 .write_as_keeper(self.epoch, move |writer| {
-                    readings
-                        .iter()
-                        .try_for_each(|(vm, seen)| read(writer, vm, seen.clone(), looked, (moment, now)))
+                    readings.into_iter().try_for_each(|(vm, seen)| {
+                        // Where the last look did not show it on, it proves nothing.
+                        let looked = if before.contains_key(&vm.id) {
+                            looked
+                        } else {
+                            i64::MIN
+                        };
+                        read(writer, &vm, seen, looked, (moment, now))
+                    })
                 })
                 .await?;
         }
