@@ -1,9 +1,9 @@
 //! Accounts, as admins govern them. What ends an account's sessions ends its consoles, too.
 
-use super::auth::{check_registration, hash, permit, strength, throttle_key};
+use super::auth::{by_name, check_registration, hash, permit, strength, throttle_key};
 use super::policy::{Permission, Relation};
-use super::{Core, Ctx, Error, Registration, Result, credits};
-use crate::model::{Credits, EventType, Field, FieldError, NewEvent, Role, Severity, User, text};
+use super::{Core, Ctx, Error, Registration, Result};
+use crate::model::{Credits, EventType, Field, FieldError, NewEvent, Role, Severity, User};
 use crate::store::{NewUser, Reader, SessionCount, Writer};
 use jiff::Timestamp;
 use serde_json::json;
@@ -48,16 +48,17 @@ impl Core {
     pub async fn create_account(&self, ctx: &Ctx, registration: Registration, role: Role) -> Result<User> {
         let (username, email) = check_registration(&registration)?;
         let password_hash = self.hash_for(ctx, registration.password).await?;
-        let settings = self.settings().credits.clone();
+        let core = self.clone();
         self.govern(ctx, move |writer, actor| {
-            let id = writer.insert_user(&NewUser {
-                username: username.clone(),
-                email,
-                password_hash,
-                role,
-            })?;
-            credits::open_account(writer, &settings, id)?;
-            let user = writer.user(id)?.ok_or(crate::store::Error::Missing("user"))?;
+            let user = core.insert_account(
+                writer,
+                &NewUser {
+                    username: username.clone(),
+                    email,
+                    password_hash,
+                    role,
+                },
+            )?;
             let what = format!("made an account for {username} as {role}");
             log(writer, actor, &user, "account.created", &what)?;
             Ok(user)
@@ -202,13 +203,6 @@ fn account(reader: &Reader<'_>, user: User, now: Timestamp) -> Result<Account> {
             .and_then(|it| it.locked_until)
             .filter(|until| *until > now),
         user,
-    })
-}
-
-fn by_name(reader: &Reader<'_>, name: &str) -> Result<User> {
-    reader.user_by_name(name)?.ok_or_else(|| Error::NotFound {
-        what: "user",
-        name: text::visible_within(name, 80),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Credits: what machines cost, counted in whole thousandths so that sums are exact.
 
+use super::field::{Field, FieldError};
 use super::ids::{UserId, VmId};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -154,6 +155,19 @@ impl Prices {
     pub fn disk(&self, gib: u64) -> Credits {
         let gib = i64::try_from(gib).unwrap_or(i64::MAX);
         Credits(self.disk_gib.0.saturating_mul(gib))
+    }
+
+    /// What a disk costs, if the balance covers it.
+    ///
+    /// # Errors
+    /// Says what it costs and what is there.
+    pub fn check_disk(&self, gib: u64, balance: Credits) -> Result<Credits, FieldError> {
+        let price = self.disk(gib);
+        if balance < price {
+            let reason = format!("{gib} GiB cost {price} credits, and you have {balance}");
+            return Err(FieldError::new(Field::Disk, reason));
+        }
+        Ok(price)
     }
 }
 

@@ -13,7 +13,7 @@ pub use password::{Strength, strength};
 pub(super) use password::{guest_hash, hash};
 pub(super) use proof::account_key as throttle_key;
 pub use register::Registration;
-pub(super) use register::check_registration;
+pub(super) use register::{by_name, check_registration, unknown};
 pub(super) use token::Tokens;
 
 use super::policy::{self, Permission, Relation};

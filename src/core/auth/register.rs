@@ -4,8 +4,8 @@ use super::password::{self, strength};
 use super::{Door, SignedIn, proof};
 use crate::core::credits;
 use crate::core::{Core, Error, Result, Source};
-use crate::model::{Email, EventType, Field, FieldError, NewEvent, Role, Severity, Username};
-use crate::store::{self, NewUser};
+use crate::model::{Email, EventType, Field, FieldError, NewEvent, Role, Severity, User, Username, text};
+use crate::store::{self, NewUser, Reader, Writer};
 use serde_json::json;
 
 /// What a person types to register.
@@ -47,13 +47,15 @@ impl Core {
                     ));
                 }
             };
-            let id = writer.insert_user(&NewUser {
-                username: username.clone(),
-                email,
-                password_hash,
-                role,
-            })?;
-            credits::open_account(writer, &core.settings().credits, id)?;
+            let user = core.insert_account(
+                writer,
+                &NewUser {
+                    username: username.clone(),
+                    email,
+                    password_hash,
+                    role,
+                },
+            )?;
             writer.append_event(
                 &NewEvent::new(
                     EventType::Auth,
@@ -61,13 +63,32 @@ impl Core {
                     "auth.register",
                     &format!("{username} registered as {role}"),
                 )
-                .user(id)
+                .user(user.id)
                 .details(json!({ "source": source.describe() })),
             )?;
-            let user = writer.user(id)?.ok_or(store::Error::Missing("user"))?;
             core.open_session(writer, user, source)
         })
         .await
+    }
+
+    /// Makes an account with the credits that it begins with.
+    pub(in crate::core) fn insert_account(&self, writer: &Writer<'_>, new: &NewUser) -> Result<User> {
+        let id = writer.insert_user(new)?;
+        credits::open_account(writer, &self.settings().credits, id)?;
+        Ok(writer.user(id)?.ok_or(store::Error::Missing("user"))?)
+    }
+}
+
+/// An account by its name.
+pub fn by_name(reader: &Reader<'_>, name: &str) -> Result<User> {
+    reader.user_by_name(name)?.ok_or_else(|| unknown(name))
+}
+
+/// There is no account of that name, or none that the caller may see.
+pub fn unknown(name: &str) -> Error {
+    Error::NotFound {
+        what: "user",
+        name: text::visible_within(name, 80),
     }
 }
 

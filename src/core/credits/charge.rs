@@ -4,7 +4,7 @@ use super::CreditSettings;
 use crate::core::{Error, Result};
 use crate::hypervisor::DomainState;
 use crate::model::meter::Charge;
-use crate::model::{Credits, EntryKind, Field, FieldError, Prices, Rate, UserId, Vm, VmId};
+use crate::model::{Credits, EntryKind, Prices, Rate, UserId, Vm, VmId};
 use crate::store::{self, NewEntry, Reader, Writer};
 use jiff::{SignedDuration, Timestamp};
 
@@ -27,12 +27,7 @@ pub fn charge_disk(
     if !settings.enabled {
         return Ok(());
     }
-    let price = settings.prices.disk(gib);
-    let balance = writer.balance(owner)?.amount;
-    if balance < price {
-        let reason = format!("{gib} GiB cost {price} credits, and you have {balance}");
-        return Err(FieldError::new(Field::Disk, reason).into());
-    }
+    let price = settings.prices.check_disk(gib, writer.balance(owner)?.amount)?;
     let key = format!("disk:{vm}");
     writer.insert_entry(&NewEntry {
         vm: Some((vm, name)),
@@ -55,15 +50,24 @@ pub fn check_funds(reader: &Reader<'_>, settings: &CreditSettings, owner: UserId
 
 /// A creation failed: everything that the machine cost comes back, once.
 pub fn refund_creation(writer: &Writer<'_>, owner: UserId, vm: VmId, name: &str) -> store::Result<()> {
-    let (paid, key) = (writer.paid_for(vm)?, format!("refund:{vm}"));
-    if paid <= Credits::ZERO || writer.has_entry(&key)? {
+    let paid = writer.paid_for(vm)?;
+    if paid <= Credits::ZERO || is_refunded(writer, vm)? {
         return Ok(());
     }
     writer.insert_entry(&NewEntry {
         vm: Some((vm, name)),
         reason: Some("the machine could not be made"),
-        ..NewEntry::new(&key, EntryKind::Refund, owner, paid)
+        ..NewEntry::new(&refund_key(vm), EntryKind::Refund, owner, paid)
     })
+}
+
+/// Whether what a machine cost came back, because it could not be made.
+pub fn is_refunded(reader: &Reader<'_>, vm: VmId) -> store::Result<bool> {
+    reader.has_entry(&refund_key(vm))
+}
+
+fn refund_key(vm: VmId) -> String {
+    format!("refund:{vm}")
 }
 
 /// What a machine costs in a state of its domain, if anything.

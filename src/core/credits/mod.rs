@@ -6,9 +6,10 @@
 mod charge;
 mod settings;
 
-pub(super) use charge::{charge_disk, check_funds, open_account, rate, refund_creation, use_up};
+pub(super) use charge::{charge_disk, check_funds, is_refunded, open_account, rate, refund_creation, use_up};
 pub use settings::{CreditSettings, Every, OnEmpty, Recurring};
 
+use super::auth::{by_name, unknown};
 use super::policy::{Permission, Relation, allows};
 use super::{Core, Ctx, Error, Result};
 use crate::model::credit::MOST;
@@ -214,17 +215,6 @@ fn seen(reader: &Reader<'_>, actor: &User, username: Option<&str>) -> Result<Use
         Ok(user)
     } else {
         Err(unknown(name))
-    }
-}
-
-fn by_name(reader: &Reader<'_>, name: &str) -> Result<User> {
-    reader.user_by_name(name)?.ok_or_else(|| unknown(name))
-}
-
-fn unknown(name: &str) -> Error {
-    Error::NotFound {
-        what: "user",
-        name: text::visible_within(name, 80),
     }
 }
 

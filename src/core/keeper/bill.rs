@@ -4,7 +4,7 @@
 //! one is booked at once, everything else once a minute. What happened while no keeper looked is
 //! in `model::meter`.
 
-use crate::core::credits::{self, OnEmpty, Recurring, use_up};
+use crate::core::credits::{self, OnEmpty, Recurring, is_refunded, use_up};
 use crate::core::feed::Truth;
 use crate::core::{Core, Purse, Result, vms};
 use crate::hypervisor::Lane;
@@ -249,7 +249,7 @@ fn read(
     }
     let (charges, next) = take_in(meter.clone(), seen, looked, now);
     // What its creation cost came back; what ran of it until it was gone is not charged after that.
-    let refunded = writer.has_entry(&format!("refund:{}", vm.id))?;
+    let refunded = is_refunded(writer, vm.id)?;
     for charge in charges.iter().filter(|_| !refunded) {
         use_up(writer, (vm.owner, vm.id, vm.name.as_str()), charge, (moment, now))?;
     }

@@ -3,7 +3,7 @@
 use super::{MEMORY, NewVm};
 use crate::core::{Allowance, Purse, View};
 use crate::front::tui::widgets::units;
-use crate::model::{Field, FieldError};
+use crate::model::FieldError;
 
 impl NewVm {
     /// `20 credits now, 30 an hour; the other 792.4 last 1d 2h`
@@ -49,9 +49,5 @@ impl NewVm {
 
 /// Why the balance does not cover a disk, if it does not.
 pub(super) fn too_dear(view: &View, disk_gib: u64) -> Option<FieldError> {
-    let (price, balance) = (view.prices?.disk(disk_gib), view.purse.balance);
-    (balance < price).then(|| {
-        let reason = format!("{disk_gib} GiB cost {price} credits, and you have {balance}");
-        FieldError::new(Field::Disk, reason)
-    })
+    view.prices?.check_disk(disk_gib, view.purse.balance).err()
 }
